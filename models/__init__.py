@@ -1,0 +1,134 @@
+"""The networks: build one by name, save it, load it, label series with it.
+
+    net = build("fcn", bands=BANDS, legend=URBAN)        # net(x): (B, C, T) reflectance x 10^4 with NaN -> (B, K, T)
+    save("model_data/mine.safetensors", net, training={...})
+    net = load("model_data/mine.safetensors")
+    labels, confidence = label(net, x)                   # (N, T) int8, (N, T) float32
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from models.deeplab import DeepLab
+from models.fcn import FCN
+from models.transformer import Transformer
+from models.unet import UNet
+from utils.errors import InputError
+from utils.files import whole
+from utils.legend import URBAN, Legend
+
+VERSION = 1  # of the weights file; raised when `load` could no longer read the older ones
+NETWORKS = {"fcn": FCN, "unet": UNet, "deeplab": DeepLab, "transformer": Transformer}
+PUBLISHED_BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+
+
+def build(name, *, bands, legend, **arguments):
+    """Return a new network with a `card` that says what it is. Raises InputError for a name that is not in NETWORKS."""
+    if name not in NETWORKS:
+        raise InputError(f"--model {name}: not known; expected one of {', '.join(NETWORKS)}")
+    net = NETWORKS[name](len(bands), len(legend), **arguments)
+    net.card = {"version": VERSION, "network": name, "arguments": arguments, "bands": tuple(bands), "legend": legend}
+    return net
+
+
+def count_parameters(net):
+    """Return the number of trained parameters."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def save(path, net, **metadata):
+    """Write one .safetensors: the weights, and in its metadata the card with what is given here (training, metrics)."""
+    card = net.card | metadata
+    legend = {"names": card["legend"].names, "colours": card["legend"].colours}
+    text = json.dumps(card | {"legend": legend}, default=str)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    with whole(path) as part:
+        save_file(tensors, part, metadata={"tsscd": text})
+
+
+def load(path, device="cpu"):
+    """Return the network in a weights file, ready to label. Nothing else is needed.
+
+    Reads the project's .safetensors, and the published `Best_TSSCD.pth`; other pickles are refused.
+    Raises InputError for a file that is missing, truncated or not ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: weights not found; expected a .safetensors that run.py wrote")
+    try:
+        net = load_published(path) if path.suffix == ".pth" else load_safetensors(path)
+    except InputError:
+        raise
+    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, OSError, EOFError) as error:
+        raise InputError(f"{path}: not readable as weights ({str(error)[:200]}); expected a file of run.py") from error
+    return net.to(device).eval()
+
+
+def load_safetensors(path):
+    if path.suffix != ".safetensors":
+        raise InputError(f"{path}: weights of type '{path.suffix}' found; expected .safetensors (pickles are refused)")
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        if "tsscd" not in metadata:
+            raise InputError(f"{path}: no network described in it; expected a .safetensors that run.py wrote")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+    card = json.loads(metadata["tsscd"])
+    if card["version"] > VERSION:
+        raise InputError(f"{path}: weights of version {card['version']} found; this code reads up to {VERSION}")
+    legend = Legend(tuple(card["legend"]["names"]), tuple(card["legend"]["colours"]))
+    net = build(card["network"], bands=card["bands"], legend=legend, **card["arguments"])
+    net.load_state_dict(tensors)
+    net.card |= card | {"legend": legend, "bands": tuple(card["bands"])}
+    return net
+
+
+def load_published(path):
+    """The authors' Best_TSSCD.pth: a state dict of tensors of their network, and nothing that could run code."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the unpickler raises whatever the file makes it raise
+        raise InputError(f"{path}: pickle refused; expected the published state dict, tensors only") from error
+    widths = tuple(state[f"layer{i}.0.weight"].shape[0] for i in range(1, 5))
+    n_classes, n_bands = state["score_1.weight"].shape[0], state["layer1.0.weight"].shape[1]
+    if (n_classes, n_bands) != (len(URBAN), len(PUBLISHED_BANDS)):
+        raise InputError(f"{path}: {n_bands} bands, {n_classes} classes found; expected 10 and 6, as published")
+    net = build("fcn", bands=PUBLISHED_BANDS, legend=URBAN, widths=widths)
+    net.load_state_dict(state)
+    net.card |= {"training": {"data": "published weights of He et al. 2024"}}
+    return net
+
+
+@torch.inference_mode()
+def predict(net, x, *, batch_size=2048):
+    """Return class probabilities (N, K, T) float32 of series x (N, C, T), float with NaN or int16 with -32768."""
+    device = next(net.parameters()).device
+    out = np.empty((len(x), len(net.card["legend"]), x.shape[-1]), np.float32)
+    for start in range(0, len(x), batch_size):
+        batch = as_tensor(x[start:start + batch_size], device)
+        out[start:start + batch_size] = net(batch).float().softmax(dim=1).cpu().numpy()
+    return out
+
+
+@torch.inference_mode()
+def label(net, x, *, batch_size=2048):
+    """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability of the label."""
+    device = next(net.parameters()).device
+    labels = np.empty((len(x), x.shape[-1]), np.int8)
+    confidence = np.empty((len(x), x.shape[-1]), np.float32)
+    for start in range(0, len(x), batch_size):
+        logits = net(as_tensor(x[start:start + batch_size], device)).float()
+        best = logits.softmax(dim=1).max(dim=1)
+        labels[start:start + batch_size] = best.indices.to(torch.int8).cpu().numpy()
+        confidence[start:start + batch_size] = best.values.cpu().numpy()
+    return labels, confidence
+
+
+def as_tensor(x, device):
+    """Series as the networks take them: float32, NaN where there is no observation."""
+    x = torch.from_numpy(np.ascontiguousarray(x)).to(device)
+    return x if x.is_floating_point() else x.float().masked_fill_(x == -32768, float("nan"))
