@@ -199,7 +199,7 @@ def read_table(path, options):
 
 
 def from_long(path, table, options, legend):
-    """Turn rows of (sample, month) into arrays, each from its own first month; a month lacking becomes NaN, not labelled."""
+    """Turn rows of (sample, month) into arrays, each from its own first month; a month lacking is NaN, not labelled."""
     try:
         month = pd.to_datetime(table["month"].astype(str)).to_numpy().astype("datetime64[M]")
     except (ValueError, TypeError) as error:

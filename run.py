@@ -1,0 +1,224 @@
+"""Train a network, keep the best epoch on validation, read the test part once.
+
+    python run.py                                            # the simulated urban set, the default network
+    python run.py --data coast.npz --model fcn --recipe paper
+    python run.py --data mine.csv --split province:SD,FJ     # test on the sites whose names begin with SD_ or FJ_
+    python run.py --name urban-unet --resume                 # go on after an interruption
+    torchrun --nproc-per-node 2 run.py --data coast.npz      # several GPUs, or several processes on a CPU
+
+Leaves runs/<name>/ (config.json, history.csv, scores.json, split.csv, figures) and model_data/<name>.safetensors.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+import models
+from data_loader import load_samples, split_samples
+from utils import plots
+from utils.augment import AUGMENTATIONS
+from utils.changes import majority_filter
+from utils.errors import InputError, run_main
+from utils.files import whole
+from utils.legend import COAST, URBAN, legend_for
+from utils.metrics import confusion, transition_matrix, transition_scores
+from utils.training import HISTORY_SCORES, Settings, fit, published_scores, settings_of
+
+LEGENDS = {"urban": URBAN, "coast": COAST}
+SHOWN = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "spatial_change_F1", "temporal_change_F1")
+
+
+def make_parser():
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=formatter, allow_abbrev=False)
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", default="dataset/urban.npz", help=".npz, .npy, .csv, .parquet or a folder of CSV")
+    data.add_argument("--first-month", help="YYYY-MM of arrays without dates (published: 2017-12)")
+    data.add_argument("--legend", help="urban, coast, or class names with commas: for labels without names")
+    data.add_argument("--bands", help="bands to use, with commas; all ten if not given")
+    data.add_argument("--classes", help="classes to keep, with commas; the others are merged into 'other'")
+    data.add_argument("--split", default="auto", help="auto, site, sample, province:A,B, or a file of ids")
+    data.add_argument("--validation", type=float, default=0.15, help="share of sites that choose the epoch")
+    data.add_argument("--test", type=float, default=0.15, help="share of sites read once, at the end")
+    data.add_argument("--limit", type=int, default=0, help="train on this many series only, drawn at random; 0 = all")
+    net = parser.add_argument_group("network")
+    net.add_argument("--model", default="unet", help=f"one of {', '.join(models.NETWORKS)}")
+    net.add_argument("--start", help="weights to start from, of the same network, bands and classes")
+    recipe = parser.add_argument_group("recipe (where a flag is not given, the recipe decides)")
+    recipe.add_argument("--recipe", choices=("modern", "paper"), default="modern", help="see utils/training.py")
+    kinds = {"epochs": int, "batch_size": int, "learning_rate": float, "weight_decay": float, "patience": int,
+             "average": float, "label_smoothing": float, "clip": float}
+    for name, kind in kinds.items():
+        recipe.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"modern: {getattr(Settings, name)}")
+    recipe.add_argument("--augment", help=f"with commas, of {', '.join(AUGMENTATIONS)}; or none")
+    recipe.add_argument("--class-weights", help="none, balanced, or one number a class with commas")
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if any")
+    machine.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="auto: bfloat16 on a GPU")
+    machine.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = all cores")
+    run = parser.add_argument_group("run")
+    run.add_argument("--name", help="of the run; default <data>-<model>, with a number if that is taken")
+    run.add_argument("--runs", default="runs", help="folder of the runs")
+    run.add_argument("--weights", default="model_data", help="folder of the weights")
+    run.add_argument("--seed", type=int, default=0, help="of the split, the first weights, the order, the augmentation")
+    run.add_argument("--resume", action="store_true", help="go on with the run of that name; its flags are remembered")
+    return parser
+
+
+def main():
+    options, folder = read_options(make_parser())
+    device = start_device(options)
+    rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+    samples = load_samples(
+        options.data, first_month=options.first_month, bands=listed(options.bands), classes=listed(options.classes),
+        legend=LEGENDS.get(options.legend) or (legend_for(listed(options.legend)) if options.legend else None))
+    parts = split_samples(samples, options.split, validation=options.validation, test=options.test, seed=options.seed)
+    if options.limit:
+        drawn = np.random.default_rng(options.seed).permutation(parts["train"])[:options.limit]
+        parts["train"] = np.sort(drawn)
+    for part, rows in parts.items():
+        if len(rows) == 0 or not (samples.y[rows] >= 0).any():
+            raise InputError(f"{options.data}: the {part} part has no labelled series; expected some (see --split)")
+    settings = settings_from(options)
+    torch.manual_seed(options.seed)
+    net = first_network(options, samples).to(device)
+    if rank == 0:
+        open_run(folder, options, samples, parts)
+        sizes = ", ".join(f"{len(rows)} {part}" for part, rows in parts.items())
+        print(f"{folder.name}: {options.model}, {models.count_parameters(net):,} parameters, {device}; series: {sizes}")
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+    train, validation = samples.take(parts["train"]), samples.take(parts["validation"])
+    net, history = fit(net, train, validation, settings, folder=folder, resume=options.resume)
+    if rank == 0:
+        finish(net, history, samples, parts, options, settings, folder)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def read_options(parser):
+    """Flags, with the remembered ones of a run that is resumed; returns (options, folder of the run)."""
+    options = parser.parse_args()
+    base = options.name or f"{Path(options.data).stem}-{options.model}"
+    runs = Path(options.runs)
+    names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
+    taken = [name for name in names if (runs / name / "config.json").exists()]
+    if options.resume:
+        if not taken:
+            raise InputError(f"{runs / base}: no run to resume; expected its config.json")
+        folder = runs / (base if options.name else taken[-1])
+        remembered = json.loads((folder / "config.json").read_text())["options"]
+        parser.set_defaults(**remembered)
+        options = parser.parse_args()
+        changed = [name for name in remembered if getattr(options, name) != remembered[name]]
+        if changed:
+            flag = "--" + changed[0].replace("_", "-")
+            raise InputError(f"{folder}: {flag} was {remembered[changed[0]]}; expected the same flags to resume")
+    elif options.name and taken:
+        raise InputError(f"{runs / base}: this run exists; expected --resume, or another --name")
+    else:
+        folder = runs / (f"{base}-{len(taken) + 1}" if taken else base)
+    return options, folder
+
+
+def start_device(options):
+    """Choose the device, and join the other processes under torchrun."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    cuda = torch.cuda.is_available() and options.device in ("auto", "cuda")
+    if options.device == "cuda" and not cuda:
+        raise InputError("--device cuda: no GPU that torch can use on this machine; expected auto or cpu")
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    return torch.device("cuda", local) if cuda else torch.device("cpu")
+
+
+def settings_from(options):
+    """Settings of the recipe with the flags that were given."""
+    given = {name: getattr(options, name, None) for name in Settings.__dataclass_fields__}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "augment" in given:
+        given["augment"] = () if given["augment"] == "none" else tuple(listed(given["augment"]))
+        unknown = sorted(set(given["augment"]) - set(AUGMENTATIONS))
+        if unknown:
+            raise InputError(f"--augment {unknown[0]}: not known; expected {', '.join(AUGMENTATIONS)} or none")
+    return settings_of(options.recipe, **given)
+
+
+def first_network(options, samples):
+    """A new network, or that of --start where it fits the samples."""
+    if not options.start:
+        return models.build(options.model, bands=samples.bands, legend=samples.legend)
+    net = models.load(options.start)
+    found = (net.card["network"], net.card["bands"], net.card["legend"].names)
+    expected = (options.model, samples.bands, samples.legend.names)
+    if found != expected:
+        raise InputError(f"{options.start}: network, bands, classes {found} found; expected {expected}")
+    return net
+
+
+def open_run(folder, options, samples, parts):
+    """Make the folder, with the flags and the split; a resumed run must have the same data."""
+    config = {"options": {k: v for k, v in vars(options).items() if k not in ("resume", "name", "runs")},
+              "data_sha256": hashlib.sha256(samples.x.tobytes() + samples.y.tobytes()).hexdigest()}
+    if options.resume and json.loads((folder / "config.json").read_text())["data_sha256"] != config["data_sha256"]:
+        raise InputError(f"{options.data}: not the data that {folder} began with; expected the same to resume")
+    for left_over in folder.glob(".*.part*"):
+        left_over.unlink()
+    with whole(folder / "config.json") as path:
+        path.write_text(json.dumps(config, indent=1))
+    part_of = pd.concat([pd.DataFrame({"sample": samples.ids[rows], "part": part}) for part, rows in parts.items()])
+    with whole(folder / "split.csv") as path:
+        part_of.to_csv(path, index=False)
+
+
+def finish(net, history, samples, parts, options, settings, folder):
+    """Read the test part, once; write weights, scores and figures, and say where they are."""
+    best = history.loc[history["score"].idxmax()]
+    classes, test = len(samples.legend), samples.take(parts["test"])
+    labels, _ = models.label(net, test.x)
+    found = {"validation": {name: float(best[name]) for name in HISTORY_SCORES},
+             "test": published_scores(test.y, labels, classes)}
+    training = {"data": options.data, "split": options.split, "seed": options.seed, "validation": options.validation,
+                "test": options.test, "series": {part: len(rows) for part, rows in parts.items()},
+                "recipe": options.recipe, "settings": vars(settings), "best_epoch": int(best["epoch"]),
+                "epochs": len(history), "minutes": round(history["seconds"].sum() / 60, 2),
+                "cpu_minutes": round(history["cpu_seconds"].sum() / 60, 2), "parameters": models.count_parameters(net),
+                "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    models.save(folder / "weights.safetensors", net, training=training, metrics=found)
+    with whole(folder / "scores.json") as path:
+        path.write_text(json.dumps(found | {"training": training}, indent=1, default=str))
+    filtered = majority_filter(labels, 3)
+    with whole(folder / "transitions.csv") as path:
+        transition_scores(test.y, filtered, classes).to_csv(path, index=False)
+    draw = {"curves": plots.history_figure(history, int(best["epoch"])),
+            "confusion": plots.confusion_figure(confusion(test.y, labels, classes), samples.legend),
+            "transitions": plots.transition_figure(transition_matrix(test.y, classes),
+                                                   transition_matrix(filtered, classes), samples.legend)}
+    for name, figure in draw.items():
+        with whole(folder / f"{name}.png") as path:
+            figure.savefig(path, dpi=150)
+    weights = Path(options.weights) / f"{folder.name}.safetensors"
+    with whole(weights) as path:
+        shutil.copyfile(folder / "weights.safetensors", path)
+    print(f"best epoch {int(best['epoch'])} of {len(history)}, {training['minutes']} minutes; {len(test)} test series:")
+    print("  ".join(f"{name} {found['test'][name]:.4f}" for name in SHOWN if name in found["test"]))
+    print(f"weights {weights}; figures and scores in {folder}; to see: python demo.py")
+
+
+def listed(text):
+    """'a,b' -> ['a', 'b']; None stays."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+if __name__ == "__main__":
+    run_main(main)
