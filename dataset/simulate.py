@@ -1,0 +1,156 @@
+"""Make the simulated urban samples, dataset/urban.npz, from radiative transfer. See dataset/README.md.
+
+    python dataset/simulate.py                                        the set that ships (12,000 series, seed 0)
+    python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
+    python dataset/simulate.py --figures img                          the data card's figures, from the set in --out
+
+Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever --processes is.
+"""
+
+import argparse
+import importlib.util
+import multiprocessing
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from dataset import change, climate, sensor, surfaces, vegetation
+from utils.errors import InputError, run_main
+from utils.files import whole
+
+BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+MISSING = -32768
+SNOW_HOLD = np.array([0.3, 0.45, 1, 1, 0.6, 1])  # share of snow that shows, by class: crowns hide it, streets are swept
+SITE_SIZE = 150  # series a site: 12,000 are 80 sites
+
+
+def covers(rng, site, n):
+    """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10), in the order of CLASSES."""
+    tables = {kind: vegetation.grow(rng, kind) for kind in vegetation.TYPES}
+    topsoil = surfaces.soil(rng, site, n, bright=(0.35, 0.85), rough=(0.1, 0.5))
+    subsoil = surfaces.soil(rng, site, n, bright=(0.50, 1.15), rough=(0.0, 0.4))  # dug up: less humus, brighter
+    grass = vegetation.grassland(rng, site, n, tables, topsoil)
+    wood = vegetation.woodland(rng, site, n, tables, topsoil)
+    water = surfaces.water(rng, site, n, topsoil)
+    crops = vegetation.cropland(rng, site, n, tables, topsoil, water)
+    street_green = np.where(rng.random((n, 1, 1)) < 0.5, wood, grass)
+    return np.stack(
+        [
+            surfaces.water_year(rng, site, water, topsoil * 0.7, grass),
+            wood,
+            grass,
+            surfaces.bare(subsoil, grass, rng, site),
+            surfaces.impervious(rng, site, n, street_green),
+            crops,
+        ],
+        axis=2,
+    )
+
+
+def flood(rng, site, n):
+    """Share of the pixel under water for a month or two: no change. (n, T), only in wet months of low fields."""
+    wet = site.wetness > 0.6
+    low_lying = (rng.random((n, 1)) < 0.15) * rng.uniform(0.3, 0.8, (n, 1))
+    return surfaces.runs(rng, n, climate.MONTHS, chance=0.02, longest=2) * wet * low_lying
+
+
+def simulate_site(seed, number):
+    """One site: counts (SITE_SIZE, 10, T) int16, labels (SITE_SIZE, T) int8, lonlat (SITE_SIZE, 2), the site's name."""
+    rng = np.random.default_rng([seed, number])
+    site = climate.make_site(rng, number)
+    n = SITE_SIZE
+    pure = covers(rng, site, n)  # (n, T, 6, 10)
+    labels, shares = change.histories(rng, n)
+    drowned = flood(rng, site, n) * (shares[..., 0] < 0.5)
+    shares *= (1 - drowned)[..., None]
+    shares[..., 0] += drowned
+    own = np.einsum("ntc,ntcb->ntb", shares, pure)
+    beside = rng.choice(6, size=n, p=change.START)  # the class across the edge
+    neighbour = np.take_along_axis(pure, beside[:, None, None, None], 2)[:, :, 0]
+    edge = np.where(rng.random(n) < 0.6, rng.beta(1, 3, n) * 0.40, 0)
+    own = sensor.snowfall(rng, site, own, shares @ SNOW_HOLD)
+    neighbour = sensor.snowfall(rng, site, neighbour, SNOW_HOLD[beside][:, None])
+    reflectance = sensor.observe(rng, site, own, neighbour, edge)
+    counts = np.clip(sensor.offset(rng, np.round(reflectance * 1e4)), 1, 16000)
+    x = np.where(np.isnan(counts), MISSING, counts).astype(np.int16).transpose(0, 2, 1)
+    lonlat = np.round([site.lon, site.lat] + rng.uniform(-0.02, 0.02, (n, 2)), 5)
+    return x, labels, lonlat, site.name
+
+
+def simulate(series, seed=0, processes=1):
+    """Simulate a set of samples: the arrays of the .npz, as a dict."""
+    numbers = range(-(-series // SITE_SIZE))
+    work = partial(simulate_site, seed)
+    with multiprocessing.get_context("spawn").Pool(processes) if processes > 1 else _Here() as pool:
+        done = list(tqdm(pool.imap(work, numbers), total=len(numbers), unit="site", desc="simulating"))
+    x, y, lonlat, names = zip(*done, strict=True)
+    return {
+        "x": np.concatenate(x)[:series],
+        "y": np.concatenate(y)[:series],
+        "lonlat": np.concatenate(lonlat)[:series],
+        "first_month": np.full(series, str(climate.FIRST_MONTH)),
+        "site": np.repeat(names, SITE_SIZE)[:series],
+        "bands": np.array(BANDS),
+        "classes": np.array(change.CLASSES),
+    }
+
+
+class _Here:
+    """A pool of no process but this one."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    imap = staticmethod(map)
+
+
+def arguments(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    data = parser.add_argument_group("what to make")
+    data.add_argument("--series", type=int, default=12000, help="number of series, 150 a site")
+    data.add_argument("--seed", type=int, default=0, help="seed of the random numbers, 0 or more")
+    data.add_argument("--out", type=Path, default=Path("dataset/urban.npz"), help="file to write (.npz)")
+    how = parser.add_argument_group("how")
+    how.add_argument("--processes", type=int, default=2, help="number of processes; the result is the same for any")
+    how.add_argument("--figures", type=Path, metavar="FOLDER", help="make no data, draw the figures of --out here")
+    args = parser.parse_args(argv)
+    for flag, low in (("series", 1), ("seed", 0), ("processes", 1)):
+        if getattr(args, flag) < low:
+            raise InputError(f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least {low}")
+    if args.out.suffix != ".npz":
+        raise InputError(f"--out {args.out}: expected a name that ends in .npz")
+    if not args.out.parent.is_dir():
+        raise InputError(f"--out {args.out}: the folder {args.out.parent} does not exist")
+    return args
+
+
+def main(argv=None):
+    args = arguments(argv)
+    if args.figures:
+        from dataset import figures
+
+        return figures.draw(args.out, args.figures)
+    lacking = [name for name in ("prosail", "pyrsr") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise InputError(f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt")
+    arrays = simulate(args.series, args.seed, args.processes)
+    with whole(args.out) as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    changed = (arrays["y"][:, 1:] != arrays["y"][:, :-1]).any(1).mean()
+    print(
+        f"{args.out}: {args.series} series of {len(set(arrays['site']))} sites, {changed:.0%} change, "
+        f"{(arrays['x'] == MISSING).mean():.1%} of the months are missing, {args.out.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+if __name__ == "__main__":
+    run_main(main)
