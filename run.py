@@ -3,7 +3,7 @@
     python run.py                                            # the simulated urban set, the default network
     python run.py --data coast.npz --model fcn --recipe paper
     python run.py --data mine.csv --split province:SD,FJ     # test on the sites whose names begin with SD_ or FJ_
-    python run.py --name urban-unet --resume                 # go on after an interruption
+    python run.py --resume                                   # go on after an interruption
     torchrun --nproc-per-node 2 run.py --data coast.npz      # several GPUs, or several processes on a CPU
 
 Leaves runs/<name>/ (config.json, history.csv, scores.json, split.csv, figures) and model_data/<name>.safetensors.
@@ -50,7 +50,7 @@ def make_parser():
     data.add_argument("--test", type=float, default=0.15, help="share of sites read once, at the end")
     data.add_argument("--limit", type=int, default=0, help="train on this many series only, drawn at random; 0 = all")
     net = parser.add_argument_group("network")
-    net.add_argument("--model", default="unet", help=f"one of {', '.join(models.NETWORKS)}")
+    net.add_argument("--model", default="patchnet", help=f"one of {', '.join(models.NETWORKS)}")
     net.add_argument("--start", help="weights to start from, of the same network, bands and classes")
     recipe = parser.add_argument_group("recipe (where a flag is not given, the recipe decides)")
     recipe.add_argument("--recipe", choices=("modern", "paper"), default="modern", help="see utils/training.py")

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from models.deeplab import DeepLab
 from models.fcn import FCN
+from models.patchnet import PatchNet
 from models.transformer import Transformer
 from models.unet import UNet
 from utils.errors import InputError
@@ -23,7 +24,7 @@ from utils.files import whole
 from utils.legend import URBAN, Legend
 
 VERSION = 1  # of the weights file; raised when `load` could no longer read the older ones
-NETWORKS = {"fcn": FCN, "unet": UNet, "deeplab": DeepLab, "transformer": Transformer}
+NETWORKS = {"patchnet": PatchNet, "fcn": FCN, "unet": UNet, "deeplab": DeepLab, "transformer": Transformer}
 PUBLISHED_BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 
 
@@ -65,7 +66,8 @@ def load(path, device="cpu"):
     except InputError:
         raise
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, OSError, EOFError) as error:
-        raise InputError(f"{path}: not readable as weights ({str(error)[:200]}); expected a file of run.py") from error
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not readable as weights ({reason}); expected a file of run.py") from error
     return net.to(device).eval()
 
 
@@ -104,7 +106,7 @@ def load_published(path):
 
 
 @torch.inference_mode()
-def predict(net, x, *, batch_size=2048):
+def predict(net, x, *, batch_size=512):
     """Return class probabilities (N, K, T) float32 of series x (N, C, T), float with NaN or int16 with -32768."""
     device = next(net.parameters()).device
     out = np.empty((len(x), len(net.card["legend"]), x.shape[-1]), np.float32)
@@ -115,7 +117,7 @@ def predict(net, x, *, batch_size=2048):
 
 
 @torch.inference_mode()
-def label(net, x, *, batch_size=2048):
+def label(net, x, *, batch_size=512):
     """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability of the label."""
     device = next(net.parameters()).device
     labels = np.empty((len(x), x.shape[-1]), np.int8)

@@ -1,0 +1,119 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+
+import models
+from data_loader import save_samples
+from tests.conftest import ROOT, assert_one_clear_line, run_script
+
+QUICK = ("--epochs", 3, "--batch-size", 16, "--model", "patchnet", "--threads", 1)
+
+
+@pytest.fixture
+def quick(tmp_path, sample_file):
+    """Arguments of a training of seconds, in a folder of its own."""
+    return ("run.py", "--data", sample_file, "--runs", tmp_path / "runs", "--weights", tmp_path / "weights", *QUICK)
+
+
+def test_a_run_leaves_weights_scores_history_and_figures(tmp_path, quick):
+    process = run_script(*quick, "--recipe", "paper")
+    assert process.returncode == 0, process.stderr
+    run = tmp_path / "runs" / "tiny-patchnet"
+    expected = {"config.json", "history.csv", "scores.json", "split.csv", "state.safetensors", "weights.safetensors",
+                "curves.png", "confusion.png", "transitions.png", "transitions.csv"}
+    assert expected <= {path.name for path in run.iterdir()} and not list(run.glob(".*"))
+    scores = json.loads((run / "scores.json").read_text())
+    assert 0 <= scores["test"]["OA"] <= 1 and len(pd.read_csv(run / "history.csv")) == 3
+    net = models.load(tmp_path / "weights" / "tiny-patchnet.safetensors")
+    assert net.card["metrics"]["test"]["OA"] == scores["test"]["OA"] and net.card["training"]["split"] == "auto"
+    again = run_script(*quick, "--recipe", "paper")
+    assert (tmp_path / "runs" / "tiny-patchnet-2").is_dir(), again.stderr
+    other = json.loads((tmp_path / "runs" / "tiny-patchnet-2" / "scores.json").read_text())
+    assert other["test"] == scores["test"]
+
+
+def test_killed_at_any_moment_it_goes_on_and_no_file_is_half_written(tmp_path, quick):
+    arguments = [sys.executable, str(ROOT / quick[0]), *map(str, quick[1:]), "--epochs", "6"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = tmp_path / "runs" / "tiny-patchnet"
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        flags = ["--resume"] if (run / "config.json").exists() else []
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(arguments + flags, env=environment, **silent)
+        waited = time.monotonic() + 60
+        seen = (run / "state.safetensors").stat().st_mtime_ns if (run / "state.safetensors").exists() else 0
+        while time.monotonic() < waited and process.poll() is None:
+            state = run / "state.safetensors"
+            if state.exists() and state.stat().st_mtime_ns != seen:
+                break
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))  # somewhere in the next epoch, or in the middle of a write
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for path in [*run.glob("[!.]*.safetensors"), *(tmp_path / "weights").glob("[!.]*.safetensors")]:
+            with safe_open(path, "pt") as file:
+                assert len(file.keys())
+    process = run_script(*quick, "--epochs", 6, "--resume")
+    assert process.returncode == 0, process.stderr
+    straight = run_script(*quick, "--epochs", 6, "--name", "straight")
+    assert straight.returncode == 0, straight.stderr
+    runs = [tmp_path / "runs" / name / "scores.json" for name in ("tiny-patchnet", "straight")]
+    one, two = (json.loads(path.read_text()) for path in runs)
+    assert one["test"] == two["test"] and one["validation"] == two["validation"]
+
+
+def test_resume_refuses_other_flags_and_other_data(tmp_path, quick, samples):
+    assert run_script(*quick, "--name", "mine").returncode == 0
+    assert_one_clear_line(run_script(*quick, "--name", "mine"), "exists", "--resume")
+    assert_one_clear_line(run_script(*quick, "--name", "mine", "--resume", "--seed", 3), "--seed", "was 0")
+    assert_one_clear_line(run_script(*quick, "--name", "absent", "--resume"), "absent", "no run")
+    save_samples(tmp_path / "tiny.npz", samples.take(np.arange(50)))
+    assert_one_clear_line(run_script(*quick, "--name", "mine", "--resume"), "tiny.npz", "same")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("--model", "lstm"), ["lstm", "patchnet"]), (("--data", "absent.npz"), ["absent.npz", "not found"]),
+    (("--augment", "magic"), ["magic", "flip"]), (("--class-weights", "1,2"), ["1,2", "6 numbers"]),
+    (("--split", "province:X"), ["province:X"]), (("--classes", "lava"), ["lava"]), (("--bands", "B99"), ["B99"]),
+    (("--start", "absent.safetensors"), ["absent.safetensors"]), (("--validation", "0.9"), ["sites"]),
+    (("--device", "cuda"), ["GPU"]),
+])
+def test_wrong_arguments_end_in_one_line(quick, arguments, words):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert_one_clear_line(run_script(*quick, *arguments), *words)
+
+
+def test_an_unknown_flag_is_an_error(quick):
+    process = run_script(*quick, "--epoch", 5)
+    assert process.returncode == 2 and "--epoch" in process.stderr
+
+
+def test_training_starts_from_given_weights(tmp_path, quick):
+    assert run_script(*quick).returncode == 0
+    process = run_script(*quick, "--start", tmp_path / "weights" / "tiny-patchnet.safetensors", "--name", "more")
+    assert process.returncode == 0, process.stderr
+    first, more = (pd.read_csv(tmp_path / "runs" / name / "history.csv") for name in ("tiny-patchnet", "more"))
+    assert more["train_loss"].iloc[0] < first["train_loss"].iloc[0]
+    wrong = run_script(*quick, "--start", tmp_path / "weights" / "tiny-patchnet.safetensors", "--bands", "B4,B8")
+    assert_one_clear_line(wrong, "tiny-patchnet.safetensors", "bands")
+
+
+def test_two_processes_train_one_network(tmp_path, quick):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = map(str, [ROOT / "run.py", *quick[1:], "--device", "cpu"])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.run([*launch, *arguments], env=environment, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr[-2000:]
+    net = models.load(tmp_path / "weights" / "tiny-patchnet.safetensors")
+    assert net.card["training"]["epochs"] == 3 and process.stdout.count("best epoch") == 1
