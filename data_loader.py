@@ -320,7 +320,8 @@ def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
 
     spec: 'site' holds out whole sites (known, or found from coordinates), these shares of the sites; 'sample' ignores
     sites; 'province:A,B' tests on all sites whose names begin with A_ or B_; a path reads a file of ids; 'auto' is
-    'site' where at least three sites are known, else 'sample'. The same seed gives the same parts.
+    'site' where at least three sites are known, else 'sample'. The same seed gives the same parts, and of many draws
+    the one whose parts are most alike in classes.
     """
     site = samples.site
     if site is None and samples.lonlat is not None:
@@ -334,8 +335,8 @@ def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
     if site is None:
         raise InputError(f"--split {spec}: the samples have neither sites nor coordinates; expected --split sample")
     if spec == "site":
-        return split_groups(site, validation, test, seed)
-    return split_provinces(site, spec.removeprefix("province:").split(","), validation, seed)
+        return split_groups(site, validation, test, seed, samples.y)
+    return split_provinces(site, spec.removeprefix("province:").split(","), validation, seed, samples.y)
 
 
 def save_samples(path, samples):

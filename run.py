@@ -33,6 +33,7 @@ from utils.metrics import confusion, transition_matrix, transition_scores
 from utils.training import HISTORY_SCORES, Settings, fit, published_scores, settings_of
 
 LEGENDS = {"urban": URBAN, "coast": COAST}
+FREE_TO_CHANGE = ("resume", "name", "runs", "weights", "device", "threads")  # when a run is resumed
 SHOWN = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "spatial_change_F1", "temporal_change_F1")
 
 
@@ -151,7 +152,7 @@ def settings_from(options):
         unknown = sorted(set(given["augment"]) - set(AUGMENTATIONS))
         if unknown:
             raise InputError(f"--augment {unknown[0]}: not known; expected {', '.join(AUGMENTATIONS)} or none")
-    return settings_of(options.recipe, **given)
+    return settings_of(options.recipe, options.model, **given)
 
 
 def first_network(options, samples):
@@ -168,7 +169,7 @@ def first_network(options, samples):
 
 def open_run(folder, options, samples, parts):
     """Make the folder, with the flags and the split; a resumed run must have the same data."""
-    config = {"options": {k: v for k, v in vars(options).items() if k not in ("resume", "name", "runs")},
+    config = {"options": {name: value for name, value in vars(options).items() if name not in FREE_TO_CHANGE},
               "data_sha256": hashlib.sha256(samples.x.tobytes() + samples.y.tobytes()).hexdigest()}
     if options.resume and json.loads((folder / "config.json").read_text())["data_sha256"] != config["data_sha256"]:
         raise InputError(f"{options.data}: not the data that {folder} began with; expected the same to resume")

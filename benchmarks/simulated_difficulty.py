@@ -62,7 +62,7 @@ def curve(samples, parts, args):
         net = net.to("cuda" if torch.cuda.is_available() else "cpu")
         started = time.perf_counter()
         net, _ = fit(net, samples.take(order[:size]), samples.take(parts["validation"]),
-                     settings_of("modern", epochs=epochs, seed=args.seed))
+                     settings_of("modern", args.model, epochs=epochs, seed=args.seed))
         test = samples.take(parts["test"])
         labels, _ = label(net, test.x)
         rows.append({"method": args.model, "training": f"{size} series, {epochs} epochs",

@@ -19,6 +19,7 @@ from models.fcn import FCN
 from models.patchnet import PatchNet
 from models.transformer import Transformer
 from models.unet import UNet
+from utils.decode import decode
 from utils.errors import InputError
 from utils.files import whole
 from utils.legend import URBAN, Legend
@@ -118,15 +119,19 @@ def predict(net, x, *, batch_size=512):
 
 @torch.inference_mode()
 def label(net, x, *, batch_size=512):
-    """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability of the label."""
+    """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability of the label.
+
+    The labels are decoded with the network's `switch_cost` (see utils/decode.py), 0 where training chose none.
+    """
     device = next(net.parameters()).device
     labels = np.empty((len(x), x.shape[-1]), np.int8)
     confidence = np.empty((len(x), x.shape[-1]), np.float32)
     for start in range(0, len(x), batch_size):
         logits = net(as_tensor(x[start:start + batch_size], device)).float()
-        best = logits.softmax(dim=1).max(dim=1)
-        labels[start:start + batch_size] = best.indices.to(torch.int8).cpu().numpy()
-        confidence[start:start + batch_size] = best.values.cpu().numpy()
+        chosen = decode(logits, net.card.get("switch_cost", 0))
+        own = logits.gather(1, chosen[:, None])
+        labels[start:start + batch_size] = chosen.to(torch.int8).cpu().numpy()
+        confidence[start:start + batch_size] = (own - logits.logsumexp(1, keepdim=True)).exp_()[:, 0].cpu().numpy()
     return labels, confidence
 
 

@@ -19,7 +19,7 @@ def small(samples, seed=0):
 
 def test_a_tiny_training_learns_plain_classes():
     samples, unseen = make_samples(240), make_samples(60)
-    net, history = fit(small(samples), samples, unseen, settings_of("modern", epochs=12, batch_size=16), progress=False)
+    net, history = fit(small(samples), samples, unseen, settings_of("modern", "patchnet", epochs=12, batch_size=16), progress=False)
     labels, _ = models.label(net, unseen.x)
     assert (labels == unseen.y).mean() > 0.95
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
@@ -27,7 +27,7 @@ def test_a_tiny_training_learns_plain_classes():
 
 def test_the_epoch_kept_is_the_best_on_validation():
     samples, unseen = make_samples(60), make_samples(40, seed=1)
-    net, history = fit(small(samples), samples, unseen, settings_of("paper", epochs=6, batch_size=16), progress=False)
+    net, history = fit(small(samples), samples, unseen, settings_of("paper", "patchnet", epochs=6, batch_size=16), progress=False)
     probability = models.predict(net, unseen.x).argmax(1)
     assert (probability == unseen.y).mean() == pytest.approx(history.loc[history["score"].idxmax(), "OA"])
     parts = history[["OA", "spatial_F1", "temporal_F1"]].mean(axis=1)
@@ -38,7 +38,7 @@ def test_the_epoch_kept_is_the_best_on_validation():
 @pytest.mark.parametrize("done", [0, 1, 3])
 def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, recipe, done, monkeypatch):
     samples, unseen = make_samples(40), make_samples(20, seed=1)
-    settings = settings_of(recipe, epochs=4, batch_size=16)
+    settings = settings_of(recipe, "patchnet", epochs=4, batch_size=16)
     straight, history = fit(small(samples), samples, unseen, settings, progress=False)
 
     epoch_of = training.train_epoch
@@ -61,7 +61,7 @@ def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, recipe,
 
 def test_spoilt_training_state_is_named_in_one_line(tmp_path):
     samples = make_samples(20)
-    settings = settings_of("paper", epochs=1)
+    settings = settings_of("paper", "patchnet", epochs=1)
     fit(small(samples), samples, samples, settings, folder=tmp_path, progress=False)
     state = tmp_path / "state.safetensors"
     state.write_bytes(state.read_bytes()[:1000])
@@ -71,7 +71,7 @@ def test_spoilt_training_state_is_named_in_one_line(tmp_path):
 
 def test_patience_ends_training_early():
     samples = make_samples(20)
-    settings = settings_of("paper", epochs=30, patience=2, learning_rate=0.0)
+    settings = settings_of("paper", "patchnet", epochs=30, patience=2, learning_rate=0.0)
     _, history = fit(small(samples), samples, samples, settings, progress=False)
     assert len(history) < 30
 

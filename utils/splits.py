@@ -9,6 +9,7 @@ from sklearn.cluster import DBSCAN
 from utils.errors import InputError
 
 EARTH_RADIUS_KM = 6371.0
+DRAWS = 2000  # of which the most even split is taken
 SITE_DISTANCE_KM = 2.0  # samples closer than this, or linked by such, share weather, tide and neighbours: one site
 
 
@@ -19,17 +20,34 @@ def sites_from_coordinates(lonlat):
     return cluster.labels_.astype(str)
 
 
-def split_groups(group, validation, test, seed):
-    """Split by whole groups: these shares of the groups, drawn at random with the seed."""
-    names = np.unique(group)
+def split_groups(group, validation, test, seed, y=None):
+    """Split by whole groups: these shares of the groups.
+
+    Of several draws with the seed, the one whose parts resemble the whole most in their classes and their numbers of
+    series: a class that few sites have would else often be missing where the epoch is chosen or the test is read.
+    y: labels (N, T), which decide between the draws; without them the first draw is taken.
+    """
+    names, number = np.unique(group, return_inverse=True)
     n_test, n_validation = (max(1, round(share * len(names))) if share else 0 for share in (test, validation))
     if n_test + n_validation >= len(names):
         raise InputError(f"split: {len(names)} sites found; expected at least 3, or --split sample")
-    order = np.random.default_rng(seed).permutation(names)
+    random = np.random.default_rng(seed)
+    orders = [random.permutation(len(names)) for _ in range(1 if y is None else DRAWS)]
+    if y is not None:
+        content = np.stack([np.bincount(number, (y == k).sum(1)) for k in range(y.max() + 1)] + [np.bincount(number)])
+        content = content[content.sum(1) > 0] / content[content.sum(1) > 0].sum(1, keepdims=True)  # (K + 1, groups)
+
+        def unlike(order):
+            parts = [part for part in (order[:n_test], order[n_test:n_test + n_validation]) if len(part)]
+            ratios = [content[:, part].sum(1) * len(names) / len(part) for part in parts]
+            return np.abs(np.log((np.array(ratios) + 0.1) / 1.1)).sum()  # 0.1: a class that is missing counts much
+
+        orders.sort(key=unlike)
+    order = names[orders[0]]
     return parts_of(group, order[n_test:n_test + n_validation], order[:n_test])
 
 
-def split_provinces(group, provinces, validation, seed):
+def split_provinces(group, provinces, validation, seed, y=None):
     """Test on all sites whose name begins with one of these prefixes and '_'; validation from the others."""
     province = np.array([name.split("_")[0] for name in group])
     unknown = sorted(set(provinces) - set(province))
@@ -37,7 +55,7 @@ def split_provinces(group, provinces, validation, seed):
         known = ", ".join(sorted(set(province)))
         raise InputError(f"--split province:{','.join(provinces)}: expected some, not all, of {known}")
     held_out = np.isin(province, provinces)
-    rest = split_groups(group[~held_out], validation, 0, seed)
+    rest = split_groups(group[~held_out], validation, 0, seed, None if y is None else y[~held_out])
     chosen = np.unique(group[~held_out][rest["validation"]])
     return parts_of(group, chosen, np.unique(group[held_out]))
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from models import as_tensor, predict
+from models import NETWORKS, as_tensor, label, predict
 from utils.augment import AUGMENTATIONS
 from utils.changes import majority_filter
 from utils.errors import InputError
@@ -28,7 +28,7 @@ from utils.metrics import scores
 class Settings:
     """How to train. The defaults are the modern recipe; PAPER holds what the published code does differently."""
 
-    epochs: int = 40
+    epochs: int = 20
     batch_size: int = 64
     optimizer: str = "adamw"  # or adam
     learning_rate: float = 2e-3
@@ -38,6 +38,7 @@ class Settings:
     patience: int = 0  # epochs without a better validation score before stopping; 0 = never
     average: float = 0.998  # decay of the running mean of the weights, which is what is judged and kept; 0 = none
     augment: tuple = ("flip", "illumination", "noise", "gaps", "crop")
+    decode: bool = True  # choose a cost of change on validation (utils/decode.py); else each month by itself
     class_weights: str = "none"  # or balanced, or one number a class: 1,1,2,1,1,1
     label_smoothing: float = 0.0
     precision: str = "auto"  # float32, bfloat16; auto = bfloat16 on a GPU
@@ -45,9 +46,11 @@ class Settings:
 
 
 MONTHLY_SCORES = ("OA", "AA", "F1", "kappa", "mIoU")
+SWITCH_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats
 HISTORY_SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1")
 PAPER = {"epochs": 100, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.0,
-         "schedule": "step", "patience": 8, "average": 0.0, "clip": 0.0, "augment": ("flip",)}
+         "schedule": "step", "patience": 8, "average": 0.0, "clip": 0.0, "decode": False,
+         "augment": ("flip",)}
 
 
 def fit(net, train, validation, settings, *, folder=None, resume=False, progress=True):
@@ -88,6 +91,8 @@ def fit(net, train, validation, settings, *, folder=None, resume=False, progress
                 save_state(folder, net, average, optimizer, best, history)
             bar.set_postfix(loss=f"{loss:.3f}", OA=f"{row['OA']:.4f}", score=f"{row['score']:.4f}")
     net.load_state_dict(best)
+    if settings.decode:
+        choose_switch_cost(net.eval(), validation)
     return net.eval(), pd.DataFrame(history)
 
 
@@ -145,6 +150,16 @@ def published_scores(true, labels, classes, width=3):
     """All scores as published: those by month of the labels as they are, the others after a majority filter."""
     by_month = scores(true, labels, classes)
     return scores(true, majority_filter(labels, width), classes) | {name: by_month[name] for name in MONTHLY_SCORES}
+
+
+def choose_switch_cost(net, validation):
+    """Set the network's `switch_cost` (see utils/decode.py) to the one with the best score on Samples `validation`."""
+    found = {}
+    for cost in SWITCH_COSTS:
+        net.card["switch_cost"] = cost
+        row = published_scores(validation.y, label(net, validation.x)[0], len(validation.legend))
+        found[cost] = np.nanmean([row["OA"], row["spatial_F1"], row["temporal_F1"]])
+    net.card["switch_cost"] = max(found, key=found.get)
 
 
 def seed_everything(*numbers):
@@ -249,6 +264,6 @@ def load_state(folder, net, average, optimizer):
     return part("best."), history
 
 
-def settings_of(recipe, **changes):
-    """Return Settings of a recipe, 'modern' or 'paper', with changes."""
-    return Settings(**(PAPER if recipe == "paper" else {}) | changes)
+def settings_of(recipe, network, **changes):
+    """Return Settings of a recipe for a network: 'modern', with what that network does best with, or 'paper'."""
+    return Settings(**(PAPER if recipe == "paper" else getattr(NETWORKS[network], "recipe", {})) | changes)

@@ -1,0 +1,71 @@
+"""Train every network on one data set, same split, and write one row a network and seed: benchmarks/accuracy.csv.
+
+    python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --seeds 0,1,2
+    python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --split province:SD --networks fcn,patchnet
+
+Each training is a run of run.py under benchmarks/runs/, taken up again where it was interrupted and not repeated when
+it is there. One thread each: the results are then repeatable, and the CPU minutes are those of one core.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).parent
+PAPER = ("fcn",)  # trained as published; the others by the modern recipe
+SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "spatial_change_F1", "temporal_change_F1")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False,
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--data", default="dataset/urban.npz", help="samples")
+    parser.add_argument("--split", default="site", help="as run.py takes it")
+    parser.add_argument("--networks", default="fcn,unet,deeplab,transformer,patchnet", help="with commas")
+    parser.add_argument("--seeds", default="0", help="with commas; of the weights, the order and the split")
+    parser.add_argument("--out", default=HERE / "accuracy.csv", type=Path, help="table of all runs so far")
+    args = parser.parse_args()
+    for seed in args.seeds.split(","):
+        for network in args.networks.split(","):
+            train(args.data, args.split, network, seed)
+            table = collect()
+            table.to_csv(args.out, index=False)
+    columns = ["data", "split", "network", "seed", *SCORES, "cpu_minutes"]
+    print(table[columns].to_string(index=False, float_format="{:.4f}".format))
+
+
+def train(data, split, network, seed):
+    """One run of run.py; nothing is done for one that is finished."""
+    name = f"{Path(data).stem}-{split.replace(':', '_')}-{network}-{seed}"
+    folder = HERE / "runs" / name
+    if (folder / "scores.json").exists():
+        return
+    if (folder / "config.json").exists():
+        flags = ["--data", data, "--model", network, "--resume"]
+    else:
+        recipe = "paper" if network in PAPER else "modern"
+        flags = ["--data", data, "--model", network, "--recipe", recipe, "--split", split, "--seed", seed]
+    command = [sys.executable, str(HERE.parent / "run.py"), *flags, "--name", name, "--runs", str(HERE / "runs"),
+               "--weights", str(folder), "--threads", "1"]
+    subprocess.run(command, check=True)
+
+
+def collect():
+    """All finished runs as a table."""
+    rows = []
+    for path in sorted(HERE.glob("runs/*/scores.json")):
+        found = json.loads(path.read_text())
+        options = json.loads(path.with_name("config.json").read_text())["options"]
+        training = found["training"]
+        rows.append({"data": Path(options["data"]).name, "split": options["split"], "network": options["model"],
+                     "recipe": options["recipe"], "seed": options["seed"], **found["test"],
+                     **{name: training[name] for name in ("parameters", "best_epoch", "epochs", "cpu_minutes")}})
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    main()
