@@ -1,0 +1,50 @@
+"""The networks behind the same face as the other methods: fit(train, validation), predict(samples)."""
+
+import numpy as np
+import torch
+
+import models
+from baselines.segments import without_observation
+from utils.errors import InputError
+from utils.training import fit, settings_of
+
+PAPER = "-paper"  # 'fcn-paper' is the network fcn trained by the published recipe
+
+
+class Network:
+    """A network of `models`, trained as `run.py` does; the validation part chooses the epoch.
+
+    name: as in `models.build`, with '-paper' behind it for the published recipe. epochs: None = as the recipe says.
+    """
+
+    def __init__(self, name, *, epochs=None, seed=0):
+        self.name, self.recipe = name.removesuffix(PAPER), "paper" if name.endswith(PAPER) else "modern"
+        self.settings = settings_of(self.recipe, self.name, seed=seed, **({"epochs": epochs} if epochs else {}))
+        self.setting, self.tried, self.reasons = {"recipe": self.recipe}, [], None
+
+    def fit(self, train, validation):
+        """Train on `train`, keep the epoch that is best on `validation`; returns self."""
+        if validation is None or len(validation) == 0:
+            raise InputError(f"{self.name}: no validation part; a network needs one to choose its epoch")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(self.settings.seed)
+        net = models.build(self.name, bands=train.bands, legend=train.legend).to(device)
+        self.net, history = fit(net, train, validation, self.settings, progress=False)
+        best = history.loc[history["score"].idxmax()]
+        self.setting = {"recipe": self.recipe, "epochs": len(history), "best_epoch": int(best["epoch"])}
+        return self
+
+    def predict(self, samples):
+        """Return the labels (N, T) int8 of samples."""
+        self.reasons = np.where(without_observation(samples.x), "no observation", "")
+        return models.label(self.net, samples.x)[0]
+
+    @property
+    def parameters(self):
+        """Number of trained parameters."""
+        return models.count_parameters(self.net)
+
+
+def known_networks():
+    """Names that `Network` takes, the published recipe for the published network only."""
+    return [*models.NETWORKS, "fcn" + PAPER]

@@ -1,0 +1,171 @@
+"""What CCDC and BFAST share: series cut at breaks, and a random forest that gives each segment its class.
+
+A segmentation of N series is `starts` (N, T) bool, True at the first month of every segment (the first month of the
+series always is one). Segments are counted over all series, in order of series and time.
+"""
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from baselines.selection import choose
+from utils.errors import InputError
+
+SEASON_TERMS = 4  # level, slope, cosine and sine of a year
+
+
+def filled(x):
+    """Fill months without observation by linear interpolation over time, the ends by the nearest month.
+
+    x: (..., T) float, NaN = no observation. Returns (..., T); a row without any observation becomes 0.
+    """
+    rows = x.reshape(-1, x.shape[-1])
+    missing = np.isnan(rows)
+    if not missing.any():
+        return x.copy()
+    month = np.arange(rows.shape[1])
+    before = np.maximum.accumulate(np.where(missing, -1, month), axis=1)
+    after = np.minimum.accumulate(np.where(missing, rows.shape[1], month)[:, ::-1], axis=1)[:, ::-1]
+    before, after = np.where(before < 0, after, before), np.where(after > month[-1], before, after)
+    empty = missing.all(axis=1)
+    before[empty], after[empty] = 0, 0
+    known = np.where(empty[:, None], 0, rows)
+    low, high = np.take_along_axis(known, before, 1), np.take_along_axis(known, after, 1)
+    share = (month - before) / np.maximum(after - before, 1)
+    return (low + (high - low) * share).astype(x.dtype).reshape(x.shape)
+
+
+def ndvi(x, bands):
+    """Normalised difference vegetation index (B8 - B4) / (B8 + B4) of x (N, C, T): (N, T), NaN where not observed."""
+    red, near_infrared = x[:, bands.index("B4")], x[:, bands.index("B8")]
+    total = near_infrared + red
+    return np.divide(near_infrared - red, total, out=np.full_like(total, np.nan), where=total > 0)
+
+
+def without_observation(x):
+    """Series (N, C, T) that hold no observation at all: (N,) bool."""
+    return np.isnan(x).all(axis=(1, 2))
+
+
+def starts_from_breaks(breaks):
+    """Return the segmentation whose segments begin at the breaks (N, T) bool and at month 0."""
+    starts = breaks.copy()
+    starts[:, 0] = True
+    return starts
+
+
+def segment_numbers(starts):
+    """Number of the segment that each month belongs to: (N, T) int, from 0 to S - 1."""
+    return np.cumsum(starts.ravel()).reshape(starts.shape) - 1
+
+
+def segment_classes(starts, y, classes):
+    """Most frequent label of each segment and the months that bear it: (S,) int (-1 = none labelled), (S,) int."""
+    number = segment_numbers(starts)
+    use = y >= 0
+    votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes).reshape(-1, classes)
+    months = votes.max(axis=1)
+    return np.where(months > 0, votes.argmax(axis=1), -1), months
+
+
+def season_features(x, starts, months):
+    """Describe each segment by a season fitted to every band: (S, C * 5 + 1).
+
+    For each band: level at the middle, slope a year, cosine and sine of the year, root mean square error; and the
+    number of months. Ordinary least squares with a little ridge, so that segments of a few months have an answer too.
+    x: (N, C, T), months: (T,) or (N, T) datetime64[M].
+    """
+    series, start = np.nonzero(starts)
+    first = np.flatnonzero(starts.ravel())
+    length = np.diff(np.append(first, starts.size))
+    values = filled(x).transpose(0, 2, 1).reshape(starts.size, -1).astype(np.float64)  # (N * T, C)
+    year = np.broadcast_to(months.astype(int) / 12, starts.shape).ravel()
+    middle = np.repeat(year[first] + (length - 1) / 24, length)
+    angle = 2 * np.pi * year
+    design = np.stack([np.ones_like(year), year - middle, np.cos(angle), np.sin(angle)], axis=1)  # (N * T, 4)
+    squares = np.add.reduceat(design[:, :, None] * design[:, None, :], first)  # (S, 4, 4)
+    products = np.add.reduceat(design[:, :, None] * values[:, None, :], first)  # (S, 4, C)
+    # The ridge stands against slope and season only: a short segment is described by its level.
+    ridge = np.diag([0.0] + [0.2] * (SEASON_TERMS - 1))
+    coefficients = np.linalg.solve(squares + ridge, products)  # (S, 4, C)
+    fitted = np.einsum("mp,mpc->mc", design, np.repeat(coefficients, length, axis=0))
+    rmse = np.sqrt(np.add.reduceat((values - fitted) ** 2, first) / length[:, None])
+    return np.concatenate([coefficients.reshape(len(first), -1), rmse, length[:, None]], axis=1).astype(np.float32)
+
+
+class SegmentForest:
+    """A random forest over the features of segments; each segment weighs as its months."""
+
+    def __init__(self, *, trees=200, seed=0):
+        self.trees, self.seed, self.forest = trees, seed, None
+
+    def fit(self, features, starts, y, classes):
+        """features: (S, F); starts, y: (N, T). Segments without a labelled month teach nothing."""
+        label, months = segment_classes(starts, y, classes)
+        use = label >= 0
+        self.forest = RandomForestClassifier(self.trees, max_features="sqrt", random_state=self.seed, n_jobs=1)
+        self.forest.fit(features[use], label[use], sample_weight=months[use])
+        return self
+
+    def predict(self, features):
+        """Return the classes (S,) of segments with these features (S, F)."""
+        return self.forest.predict(features).astype(np.int8) if len(features) else np.zeros(0, np.int8)
+
+
+def most_common_class(y):
+    """The class with most labelled months, the answer for a series without any observation."""
+    return int(np.bincount(y[y >= 0]).argmax())
+
+
+class BreakMethod:
+    """Breaks looked for in one band or index, and a random forest over all bands that gives the segments their classes.
+
+    A subclass gives `breaks(y, **setting) -> (N, T) bool` and `shortest`, the months below which it finds none.
+    grid: settings, each a tuple of candidates, of which the validation part chooses; one is `band`: 'NDVI' or a band.
+    After `predict`, `reasons` says for each series why there was less to go by ('' = fine).
+    """
+
+    shortest = 0
+
+    def __init__(self, grid, trees, seed):
+        self.grid, self.trees, self.seed = grid, trees, seed
+        self.setting, self.tried, self.reasons = None, [], None
+
+    def fit(self, train, validation=None):
+        """Choose the settings on `validation`, then teach the forest the segments of `train`; returns self."""
+        grid = self.grid | {"band": usable_bands(self.grid["band"], train.bands)}
+        few_trees = min(self.trees, 100)
+        self.setting, self.tried = choose(lambda **setting: type(self)(**setting, trees=few_trees, seed=self.seed),
+                                          grid, train, validation, seed=self.seed)
+        starts = self.segment(train)
+        self.common = most_common_class(train.y)
+        self.forest = SegmentForest(trees=self.trees, seed=self.seed)
+        self.forest.fit(season_features(train.x, starts, train.months), starts, train.y, len(train.legend))
+        return self
+
+    def segment(self, samples):
+        """Cut the series at the breaks found: starts (N, T) bool."""
+        setting = dict(self.setting)
+        return starts_from_breaks(self.breaks(signal(samples, setting.pop("band")), **setting))
+
+    def predict(self, samples):
+        """Return the labels (N, T) int8 of samples."""
+        starts = self.segment(samples)
+        labels = self.forest.predict(season_features(samples.x, starts, samples.months))[segment_numbers(starts)]
+        empty = without_observation(samples.x)
+        labels[empty] = self.common
+        short = f"less than {self.shortest} months: one segment" if starts.shape[1] < self.shortest else ""
+        self.reasons = np.where(empty, "no observation: the most common class", short)
+        return labels
+
+
+def signal(samples, band):
+    """The index or band (N, T) in which breaks are looked for."""
+    return ndvi(samples.x, samples.bands) if band == "NDVI" else samples.x[:, samples.bands.index(band)]
+
+
+def usable_bands(wanted, bands):
+    """Those of the wanted bands that the samples have; the first band if none of several. NDVI needs B4 and B8."""
+    usable = tuple(band for band in wanted if band in bands or (band == "NDVI" and {"B4", "B8"} <= set(bands)))
+    if not usable and len(wanted) == 1:
+        raise InputError(f"bfast: band {wanted[0]} not in the samples; they have {', '.join(bands)}")
+    return usable or (bands[0],)

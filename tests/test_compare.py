@@ -1,0 +1,222 @@
+"""compare.py: what it runs, keeps, and says."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("pyxccd")
+pytest.importorskip("statsmodels")
+
+import compare
+from baselines.network import Network
+from data_loader import BANDS, Samples, load_samples, save_samples
+from utils import cells as cells_module
+from utils import compare_plots, studies
+from utils.cells import Cell, Data, cell_path, load_result, parts_for, run_cells, site_groups, with_gaps
+from utils.errors import InputError
+from utils.legend import COAST
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def made_samples(count=90, steps=36, seed=0):
+    """Plain series of three provinces with three sites each; half of them change once."""
+    random = np.random.default_rng(seed)
+    first, second = random.integers(0, 5, (2, count))
+    at = np.where(random.random(count) < 0.5, random.integers(14, steps - 10, count), steps)
+    y = np.where(np.arange(steps) < at[:, None], first[:, None], second[:, None]).astype(np.int8)
+    x = 500 + 900.0 * y[:, None] * np.linspace(0.6, 1.4, 10)[:, None] + 60 * random.standard_normal((count, 10, steps))
+    site = np.array([f"{'ABC'[row % 3]}_{row // 3 % 3}" for row in range(count)])
+    months = np.datetime64("2020-01") + np.arange(steps)
+    return Samples(x.astype(np.float32), y, months, BANDS, COAST, np.arange(count).astype(str), site=site)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "samples.npz"
+    save_samples(path, made_samples())
+    return path
+
+
+def call(monkeypatch, *arguments):
+    """Run compare.py in this process."""
+    monkeypatch.setattr(sys, "argv", ["compare.py", *map(str, arguments)])
+    compare.main()
+
+
+def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys):
+    call(monkeypatch, "--data", file, "--methods", "forest,forest_filter,patchnet", "--epochs", 2, "--processes", 1,
+         "--out", tmp_path / "out")
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"scores.csv", "scores.md", "transitions.csv", "config.json", "scores.png", "date_errors.png",
+            "disagreements.png", "cells"} == found
+    table = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert list(table["method"]) == ["forest", "forest_filter", "patchnet"]
+    assert table.loc[0, "OA"] > 0.95 and np.isnan(table.loc[0, "parameters"]) and table.loc[2, "parameters"] > 1000
+    assert {"kappa", "SCS", "temporal_change_F1", "sequence_accuracy"} <= set(table.columns)
+    assert "| forest_filter |" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["epochs"] == 2
+
+
+def test_a_second_call_runs_nothing_and_a_lost_cell_is_run_again(file, tmp_path, monkeypatch):
+    runs, honest = [], cells_module.run_cell
+    monkeypatch.setattr(cells_module, "run_cell", lambda cell, *rest: runs.append(cell) or honest(cell, *rest))
+    cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
+    first = run_cells(cells, data, tmp_path)
+    assert runs == cells
+    again = run_cells(cells, data, tmp_path)
+    assert runs == cells and all((a.labels == b.labels).all() for a, b in zip(first, again))
+    mark = cells_module.fingerprint(data)
+    cell_path(cells[1], data, mark, tmp_path).unlink()
+    run_cells(cells, data, tmp_path)
+    assert runs == [*cells, cells[1]]
+
+
+def test_an_interruption_leaves_finished_cells_and_no_half_one(file, tmp_path, monkeypatch):
+    honest = cells_module.run_cell
+
+    def stop_at_second(cell, *rest):
+        if cell.seed == 1:
+            raise KeyboardInterrupt
+        return honest(cell, *rest)
+
+    monkeypatch.setattr(cells_module, "run_cell", stop_at_second)
+    cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(cells, data, tmp_path)
+    kept = list(tmp_path.iterdir())
+    assert [path.name for path in kept] == [cell_path(cells[0], data, cells_module.fingerprint(data), tmp_path).name]
+    assert load_result(kept[0], cells[0]).labels.shape[0] == 1
+
+
+def test_other_settings_data_or_code_make_other_cells(file, tmp_path, monkeypatch):
+    cell, data = Cell("forest"), Data(str(file))
+    names = {cell_path(cell, data, "a", tmp_path), cell_path(cell, data, "b", tmp_path),
+             cell_path(replace(cell, seed=1), data, "a", tmp_path),
+             cell_path(cell, Data(str(file), bands=("B2",)), "a", tmp_path)}
+    monkeypatch.setattr(cells_module, "code_hash", lambda method: "changed")
+    assert len(names | {cell_path(cell, data, "a", tmp_path)}) == 5
+    other = tmp_path / "other.npz"
+    samples = made_samples()
+    save_samples(other, replace(samples, y=np.roll(samples.y, 1, axis=0)))
+    assert cells_module.fingerprint(data) != cells_module.fingerprint(Data(str(other)))
+
+
+def test_parallel_processes_give_the_same_labels(file, tmp_path):
+    cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
+    alone = run_cells(cells, data, tmp_path / "one")
+    together = run_cells(cells, data, tmp_path / "two", processes=2)
+    assert all((a.labels == b.labels).all() and a.setting == b.setting for a, b in zip(alone, together))
+
+
+@pytest.mark.parametrize("study, picture", [(study, f"study_{study}.png") for study in studies.STUDIES])
+def test_every_study_ends_in_a_picture_and_a_table(study, picture, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "SIZES", (20, 30))
+    call(monkeypatch, "--data", file, "--study", study, "--methods", "patchnet", "--epochs", 1, "--processes", 1,
+         "--repeats", 2 if study == "size" else 1, "--out", tmp_path)
+    assert (tmp_path / picture).stat().st_size > 10_000
+    table = pd.read_csv(tmp_path / "scores.csv")
+    rows = {"bands": 13, "size": 4, "transfer": 6, "class": 5, "gaps": len(studies.GAPS)}
+    assert len(table) == rows[study] and table["OA"].between(0, 1).all()
+    if study == "transfer":
+        assert (table["train"] != table["test"]).all() and table["series"].eq(60).all()
+
+
+def test_no_site_is_on_both_sides(file):
+    samples = load_samples(file)
+    for cell in (Cell("forest", split="site"), Cell("forest", train_group="B")):
+        parts = parts_for(cell, samples)
+        site = {name: set(samples.site[rows]) for name, rows in parts.items()}
+        assert not site["train"] & site["test"] and not site["validation"] & site["test"]
+        assert not site["train"] & site["validation"]
+    assert all(name.startswith("B") for name in site["train"] | site["validation"])
+
+
+def test_fewer_training_series_leave_the_test_part_as_it_is(file):
+    samples = load_samples(file)
+    whole, few = parts_for(Cell("forest"), samples), parts_for(Cell("forest", train_size=24), samples)
+    assert len(few["train"]) == 24 and len(few["validation"]) <= 20
+    assert (whole["test"] == few["test"]).all()
+    other = parts_for(Cell("forest", train_size=24, seed=1), samples)
+    assert (other["test"] == few["test"]).all() and (other["train"] != few["train"]).any()
+
+
+def test_groups_of_sites_without_provinces_go_from_west_to_east():
+    samples = made_samples(40)
+    lon = np.repeat(np.arange(20.0), 2)
+    samples = replace(samples, site=np.array([f"s{int(99 - 3 * value)}" for value in lon]),
+                      lonlat=np.stack([lon, lon * 0], axis=1))
+    group = site_groups(samples)
+    assert len(np.unique(group)) == 6 and (np.sort(group) == group).all()
+
+
+def test_groups_without_sites_are_an_input_error():
+    with pytest.raises(InputError, match="no sites"):
+        site_groups(replace(made_samples(), site=None))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_gaps_take_whole_months_and_leave_one(share):
+    samples = made_samples()
+    gappy = with_gaps(samples, share)
+    gone = np.isnan(gappy.x)
+    assert (gone.all(axis=1) == gone.any(axis=1)).all() and not gone.all(axis=(1, 2)).any()
+    assert abs(gone.mean() - share) < 0.05 and not np.isnan(samples.x).any()
+    assert np.array_equal(gappy.x, with_gaps(samples, share).x, equal_nan=True)
+
+
+def test_the_plain_forest_is_scored_without_filter():
+    true = np.zeros((4, 30), np.int8)
+    flicker = true.copy()
+    flicker[:, 10] = 1
+    assert studies.scores_of("forest", true, flicker, 2)["spatial_F1"] < 0.5
+    filtered = studies.scores_of("forest_filter", true, flicker, 2)
+    assert filtered["spatial_F1"] > 0.7 and filtered["OA"] < 1
+
+
+def test_spread_over_seeds_stands_in_the_table():
+    table = pd.DataFrame({"method": ["a", "a", "b", "b"], "seed": [0, 1, 0, 1], "OA": [0.5, 0.7, 0.9, 0.9]})
+    mean = studies.mean_and_spread(table, ["method"])
+    assert list(mean["OA"]) == pytest.approx([0.6, 0.9]) and list(mean["OA_sd"]) == pytest.approx([0.02**0.5, 0])
+
+
+def test_figures_take_one_or_many_methods_and_no_change():
+    samples = made_samples()
+    still = np.zeros_like(samples.y)
+    for count in (2, 12):
+        labels = {f"method {number}": still for number in range(count)}
+        assert compare_plots.date_errors(still, labels) is not None
+        assert compare_plots.disagreements(samples, np.arange(90), labels) is not None
+        assert len(set(compare_plots.colour_of(labels).values())) == count
+
+
+def test_a_network_needs_a_validation_part():
+    with pytest.raises(InputError, match="validation"):
+        Network("patchnet").fit(made_samples(), None)
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--methods", "kalman"], "kalman"),
+    (["--methods", "forest,forest"], "twice"),
+    (["--data", "nowhere.npz"], "nowhere.npz"),
+    (["--processes", "0"], "--processes 0"),
+    (["--study", "bands", "--bands", "B2"], "--bands"),
+    (["--split", "province:Z"], "province"),
+])
+def test_a_wrong_argument_ends_in_one_line(arguments, said, file, tmp_path, monkeypatch):
+    given = arguments if "--data" in arguments else ["--data", file, *arguments]
+    with pytest.raises(InputError, match=said):
+        call(monkeypatch, *given, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_script_itself_ends_with_exit_code_two():
+    command = [sys.executable, ROOT / "compare.py", "--data", "nowhere.npz"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and done.stderr.startswith("error: nowhere.npz") and done.stderr.count("\n") == 1
