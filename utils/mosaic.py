@@ -1,0 +1,89 @@
+"""From finished windows to the map: Cloud-Optimised GeoTIFFs and the summary, one window in memory at a time."""
+
+import csv
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window as RasterWindow
+from tqdm import tqdm
+
+from utils.area import pixel_hectares
+from utils.errors import InputError
+from utils.products import window_products
+from utils.raster import create, write_cog
+from utils.workers import Workers, cores, stream
+
+CACHE_MB = 256  # of GDAL; its own choice, a share of all memory, would grow with the machine
+NO_LABEL = "no label"
+MILLIMETRES = 10**10  # square millimetres in a hectare
+
+
+def assemble(parts, folder, windows, stack, products, filter_width):
+    """Write every raster of the map into `folder`, and return the pixel counts of the summary.
+
+    parts: the work folder; windows: all of the stack; products: as `products_for` gives; filter_width: of the spatial
+    majority filter, pixels. Returns the counts of `utils.products.count` for the whole area, in square millimetres.
+    Raises InputError.
+    """
+    raw = Path(parts) / "raw"
+    for empty in (raw, Path(folder)):  # of an earlier try
+        shutil.rmtree(empty, ignore_errors=True)
+        empty.mkdir()
+    totals = [0, 0]
+    lines = {}
+    for window in windows:
+        lines.setdefault(window.top, {})[window.left] = window
+    row_area = np.rint(pixel_hectares(stack.geobox) * MILLIMETRES).astype(np.int64)
+    n_classes = len(products["labels"].names)
+    compute = partial(window_products, parts, lines, stack.months, filter_width, n_classes, row_area)
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+            with ExitStack() as files, ThreadPoolExecutor(cores()) as pool:
+                rasters = {name: files.enter_context(create(raw / f"{name}.tif", product, stack.geobox))
+                           for name, product in products.items()}
+                bar = files.enter_context(tqdm(total=len(windows), unit="window", desc="drawing up"))
+                for window, (layers, counts) in stream(Workers(pool, 2 * cores(), None), compute, windows):
+                    rows, columns = window.slices
+                    for name, raster in rasters.items():
+                        raster.write(layers[name], window=RasterWindow.from_slices(rows, columns))
+                    totals = [total + more for total, more in zip(totals, counts)]
+                    bar.update()
+            with ThreadPoolExecutor(cores()) as pool:
+                list(pool.map(lambda name: finish(raw, folder, products[name]), products))
+    except (rasterio.errors.RasterioError, OSError) as error:
+        raise InputError(f"{folder}: the map cannot be written ({error}); is the disk full?") from error
+    return totals
+
+
+def finish(raw, folder, product):
+    """COG of one product; the raw raster goes, so that the disk need not hold both for long."""
+    source = raw / f"{product.name}.tif"
+    write_cog(source, Path(folder) / f"{product.name}.tif", product)
+    source.unlink()
+
+
+def summary(classes, transitions, months, legend):
+    """Rows of the summary: kind, month, class, from_class, to_class, pixels, hectares.
+
+    classes, transitions: as `assemble` returns them. Two kinds: 'class', one row for every class (and 'no label') and
+    month; 'transition', one for every transition and month in which it happened. Hectares are those of the ground.
+    """
+    names = legend.names
+    rows = [("class", str(month), name, "", "", int(classes[0, k, t]), f"{classes[1, k, t] / MILLIMETRES:.4f}")
+            for t, month in enumerate(months) for k, name in enumerate((NO_LABEL, *names))]
+    return rows + [
+        ("transition", str(months[t]), "", names[i], names[j], int(transitions[0, t, i, j]),
+         f"{transitions[1, t, i, j] / MILLIMETRES:.4f}") for t, i, j in zip(*np.nonzero(transitions[0]))]
+
+
+def write_summary(path, rows):
+    """Write the summary as CSV."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(("kind", "month", "class", "from_class", "to_class", "pixels", "hectares"))
+        table.writerows(rows)

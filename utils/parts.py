@@ -1,0 +1,136 @@
+"""The work folder of a map, OUT/.parts: one file a finished window, so that an interrupted map can go on.
+
+`settings.json` says what decides the pixels: stack, weights, flags. Parts are never mixed with those of other settings.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from bisect import bisect_left, bisect_right
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import InputError
+from utils.files import whole
+
+FINISHED = "config.json"  # in OUT: the map is whole, and these were its settings
+
+
+def fingerprint(path):
+    """SHA-256 over names, sizes and times of change of a stack's files: another stack under this name shows."""
+    path = Path(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        state = file.stat()
+        digest.update(f"{file.relative_to(path)} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def begin(out, settings, *, resume, overwrite):
+    """Prepare the work folder; returns it, or None if this very map is finished already.
+
+    Raises InputError where it would mix two maps, or throw away work that nobody said may go.
+    """
+    out, parts = Path(out), Path(out) / ".parts"
+    unfinished, finished = parts / "settings.json", out / FINISHED
+    old = unfinished if any(parts.glob("*.npy")) else finished if finished.is_file() else None
+    if old and not overwrite:
+        if not resume:
+            what = "an unfinished map (--resume goes on with it" if old == unfinished else "a map ("
+            raise InputError(f"{out}: holds {what}{'; ' if old == unfinished else ''}--overwrite starts over)")
+        check_settings(out, json.loads(old.read_text()), settings)
+        if old == finished:
+            return None
+    try:
+        if overwrite:
+            shutil.rmtree(parts, ignore_errors=True)
+            finished.unlink(missing_ok=True)
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
+    for leftover in parts.glob(".*.part.*"):  # of a process that was killed while writing
+        leftover.unlink()
+    with whole(unfinished) as file:
+        file.write_text(json.dumps(settings, indent=1))
+    return parts
+
+
+def check_settings(out, old, new):
+    """Raise InputError if the map in `out` was begun with other settings."""
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            raise InputError(f"{out}: begun with {key} {short(old.get(key))}, now {short(new.get(key))}; expected the "
+                             "same to go on (--overwrite starts over)")
+
+
+def short(value):
+    """A setting as it fits into a line."""
+    text = str(value)
+    return text if len(text) <= 40 else text[:12] + "..."
+
+
+def check_space(out, pixels, months):
+    """Raise InputError if the disk cannot hold the parts and the rasters made from them."""
+    folder = Path(out).resolve()
+    while not folder.exists():
+        folder = folder.parent
+    needed, free = pixels * (months + 16) * 2.5, shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(f"{out}: {free / 1e9:.1f} GB free on its disk, expected at least {needed / 1e9:.1f} GB")
+
+
+def part_path(parts, window):
+    """File of a finished window."""
+    return Path(parts) / f"{window.name}.npy"
+
+
+def save_part(parts, window, layers):
+    """Keep the layers (L, y, x) of a window; the file has its name only when it is whole."""
+    with whole(part_path(parts, window)) as file, open(file, "wb") as stream:
+        np.save(stream, layers)
+
+
+def load_area(parts, windows, window, *, halo):
+    """Layers (L, y, x) of a window and of `halo` pixels around it, as far as the stack goes.
+
+    windows: top -> left -> Window, all of the stack. Returns the layers, and the row and column at which the window
+    begins in them. Raises InputError for a damaged part.
+    """
+    def covering(starts, start, stop):
+        """Those of the sorted starts whose windows may reach into start .. stop."""
+        return starts[max(0, bisect_right(starts, start) - 1):bisect_left(starts, stop)]
+
+    rows, columns = (slice(max(0, s.start - halo), s.stop + halo) for s in window.slices)
+    pieces = [[load_piece(parts, windows[top][left], rows, columns)
+               for left in covering(sorted(windows[top]), columns.start, columns.stop)]
+              for top in covering(sorted(windows), rows.start, rows.stop)]
+    area = np.concatenate([np.concatenate(line, axis=2) for line in pieces], axis=1)
+    return area, (window.top - rows.start, window.left - columns.start)
+
+
+def load_piece(parts, window, rows, columns):
+    """What a finished window holds of these rows and columns: (L, y, x)."""
+    path = part_path(parts, window)
+    try:
+        layers = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it and add --resume to compute it again") from error
+    inside = [slice(max(0, s.start - start), s.stop - start)
+              for s, start in ((rows, window.top), (columns, window.left))]
+    return layers[:, *inside]
+
+
+def publish(folder, out, settings):
+    """Move finished files from `folder` into `out`, then say that the map is whole and remove the work folder."""
+    out = Path(out)
+    try:
+        for file in sorted(Path(folder).iterdir()):
+            os.replace(file, out / file.name)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
+    with whole(out / FINISHED) as file:
+        file.write_text(json.dumps(settings, indent=1))
+    shutil.rmtree(out / ".parts")
