@@ -11,7 +11,7 @@ from models.inputs import Inputs
 class Transformer(nn.Module):
     """Vaswani et al. 2017, pre-norm encoder; sine positions, so any length; a convolution at either end."""
 
-    def __init__(self, n_bands, n_classes, width=128, layers=4, heads=4, dropout=0.1):
+    def __init__(self, n_bands, n_classes, width=128, layers=3, heads=4, dropout=0.1):
         super().__init__()
         self.inputs = Inputs(n_bands)
         self.embed = nn.Conv1d(self.inputs.channels, width, 3, padding=1)

@@ -131,9 +131,10 @@ def change_pickle(a): a["site"] = np.array([{"a": 1}], dtype=object)
 
 
 @pytest.mark.parametrize("change, words", [
-    (change_nine_bands, ["B12", "9 bands"]), (change_nine_unnamed, ["9 bands", "10"]), (change_label, ["label 7", "0 to 5"]),
-    (change_empty, ["without any observation", "sample 3"]), (change_short, ["11 months", "12"]),
-    (change_repeat, ["months", "repeated"]), (change_order, ["out of order"]), (change_rank, ["shape", "(samples, bands"]),
+    (change_nine_bands, ["B12", "9 bands"]), (change_nine_unnamed, ["9 bands", "10"]),
+    (change_label, ["label 7", "0 to 5"]), (change_empty, ["without any observation", "sample 3"]),
+    (change_short, ["11 months", "12"]), (change_repeat, ["months", "repeated"]),
+    (change_order, ["out of order"]), (change_rank, ["shape", "(samples, bands"]),
     (change_scale, ["x 10^4"]), (change_infinite, ["infinite"]), (change_labels_lost, ["(59, 24)", "(60, 24)"]),
     (change_pickle, ["pickle"]),
 ])

@@ -19,7 +19,8 @@ def small(samples, seed=0):
 
 def test_a_tiny_training_learns_plain_classes():
     samples, unseen = make_samples(240), make_samples(60)
-    net, history = fit(small(samples), samples, unseen, settings_of("modern", "patchnet", epochs=12, batch_size=16), progress=False)
+    settings = settings_of("modern", "patchnet", epochs=12, batch_size=16)
+    net, history = fit(small(samples), samples, unseen, settings, progress=False)
     labels, _ = models.label(net, unseen.x)
     assert (labels == unseen.y).mean() > 0.95
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
@@ -27,7 +28,8 @@ def test_a_tiny_training_learns_plain_classes():
 
 def test_the_epoch_kept_is_the_best_on_validation():
     samples, unseen = make_samples(60), make_samples(40, seed=1)
-    net, history = fit(small(samples), samples, unseen, settings_of("paper", "patchnet", epochs=6, batch_size=16), progress=False)
+    settings = settings_of("paper", "patchnet", epochs=6, batch_size=16)
+    net, history = fit(small(samples), samples, unseen, settings, progress=False)
     probability = models.predict(net, unseen.x).argmax(1)
     assert (probability == unseen.y).mean() == pytest.approx(history.loc[history["score"].idxmax(), "OA"])
     parts = history[["OA", "spatial_F1", "temporal_F1"]].mean(axis=1)

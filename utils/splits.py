@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import DBSCAN
 
 from utils.errors import InputError
 
@@ -15,6 +14,8 @@ SITE_DISTANCE_KM = 2.0  # samples closer than this, or linked by such, share wea
 
 def sites_from_coordinates(lonlat):
     """Group points (N, 2) in degrees that chains of less than 2 km link; returns (N,) names."""
+    from sklearn.cluster import DBSCAN  # here, as it takes a second to import and maps never need it
+
     radians = np.radians(np.asarray(lonlat)[:, ::-1])
     cluster = DBSCAN(eps=SITE_DISTANCE_KM / EARTH_RADIUS_KM, min_samples=1, metric="haversine").fit(radians)
     return cluster.labels_.astype(str)

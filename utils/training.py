@@ -28,7 +28,7 @@ from utils.metrics import scores
 class Settings:
     """How to train. The defaults are the modern recipe; PAPER holds what the published code does differently."""
 
-    epochs: int = 20
+    epochs: int = 12
     batch_size: int = 64
     optimizer: str = "adamw"  # or adam
     learning_rate: float = 2e-3

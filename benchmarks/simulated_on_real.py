@@ -1,0 +1,70 @@
+"""What weights trained on the simulated set alone say of real series: benchmarks/simulated_on_real.csv.
+
+    python benchmarks/simulated_on_real.py --shared ../shared/data      (needs requirements-map.txt)
+
+No pixel of these has a monthly label. Changsha's industrial block should be impervious surface without change; the
+block that was built on should go from vegetation to bare soil in 2021-08 to 2021-10 and to impervious surface from
+about 2022-11; Rondonia's forest should be woodland, its pasture grassland, both without change in their one year.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import models
+from data_loader import NO_OBSERVATION, load_samples
+from utils.changes import change_months
+from utils.stack import open_stack
+
+HERE = Path(__file__).parent
+PERIODS = {"changsha_stable": [("all months", "2019-02", "2024-05")],
+           "changsha_development": [("before", "2019-02", "2021-06"), ("cleared", "2021-10", "2022-09"),
+                                    ("built", "2022-12", "2024-05")]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False,
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--shared", default="../shared/data", type=Path, help="folder of the real series")
+    parser.add_argument("--weights", default="model_data/urban.safetensors", help="network to ask")
+    parser.add_argument("--out", default=HERE / "simulated_on_real.csv", type=Path, help="table")
+    args = parser.parse_args()
+    net = models.load(args.weights)
+    rows = []
+    for name, periods in PERIODS.items():
+        x, months = pixels(args.shared / f"{name}.tif")
+        labels, confidence = models.label(net, x)
+        for period, first, last in periods:
+            when = (months >= np.datetime64(first)) & (months <= np.datetime64(last))
+            rows.append(row(name, period, labels[:, when], confidence[:, when], net.card["legend"]))
+    samples = load_samples(args.shared / "rondonia.npz")
+    labels, confidence = models.label(net, samples.x)
+    for k, kind in enumerate(samples.legend.names):
+        own = (samples.y == k).any(1)
+        rows.append(row("rondonia", kind, labels[own], confidence[own], net.card["legend"]))
+    table = pd.DataFrame(rows)
+    table.to_csv(args.out, index=False)
+    print(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+def pixels(path):
+    """Series of all pixels with data of a stack: (N, C, T) int16, months."""
+    stack = open_stack(path, first_month="2019-02")
+    height, width = stack.geobox.shape
+    cube = stack.read(slice(0, height), slice(0, width))  # (T, C, y, x)
+    series = cube.reshape(*cube.shape[:2], -1).transpose(2, 1, 0)
+    return series[(series != NO_OBSERVATION).any((1, 2))], stack.months
+
+
+def row(what, part, labels, confidence, legend):
+    """Shares of the classes, share of series that change, mean confidence."""
+    share = np.bincount(labels.ravel(), minlength=len(legend)) / labels.size
+    return {"series": what, "part": part, "count": len(labels), **dict(zip(legend.names, share.round(3))),
+            "changing": round(float(change_months(labels).any(1).mean()), 3),
+            "confidence": round(float(confidence.mean()), 3)}
+
+
+if __name__ == "__main__":
+    main()
