@@ -8,11 +8,13 @@ months in a row missing in every series; and the expected calibration error of t
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from data_loader import load_samples, split_samples
 from utils.metrics import expected_calibration_error

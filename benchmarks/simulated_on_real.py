@@ -8,11 +8,13 @@ about 2022-11; Rondonia's forest should be woodland, its pasture grassland, both
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from data_loader import NO_OBSERVATION, load_samples
 from utils.changes import change_months

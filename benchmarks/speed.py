@@ -11,6 +11,7 @@ on real changes; the others have fresh ones.
 
 import argparse
 import contextlib
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from data_loader import load_samples
 

@@ -55,7 +55,8 @@ def series_figure(x, months, bands, legend, *, true=None, predicted=None, probab
     classes = [Patch(color=colour, label=f"{i} {name}") for i, (name, colour) in
                enumerate(zip(legend.names, legend.colours))]
     columns, lines = _key_shape([patch.get_label() for patch in classes])
-    top, bottom = 0.14 + 0.24 * max(title.count("\n") + 1, 1), 0.42 + 0.22 * lines
+    # Titles, and below them a line for the key of the lines, which may be as wide as the second title.
+    top, bottom = 0.36 + 0.24 * max(title.count("\n") + 1, 1), 0.42 + 0.22 * lines
     figure = Figure(figsize=(WIDTH, top + sum(height + gap for height, gap, *_ in rows) + bottom), dpi=110)
     _stack_rows(figure, rows, top, months, true, predicted)
     for line, text in enumerate(title.splitlines()):
