@@ -88,9 +88,9 @@ def main():
     for part, rows in parts.items():
         if len(rows) == 0 or not (samples.y[rows] >= 0).any():
             raise InputError(f"{options.data}: the {part} part has no labelled series; expected some (see --split)")
-    settings = settings_from(options)
     torch.manual_seed(options.seed)
     net = first_network(options, samples).to(device)
+    settings = settings_from(options)
     if rank == 0:
         open_run(folder, options, samples, parts)
         sizes = ", ".join(f"{len(rows)} {part}" for part, rows in parts.items())
