@@ -26,6 +26,8 @@ def main():
     accuracy = pd.read_csv(HERE / "accuracy.csv")
     for marker, data in (("accuracy", "coast_train.npz"), ("urban", "urban.npz")):
         text = put(text, marker, accuracy_table(accuracy[(accuracy["data"] == data) & (accuracy["split"] == "site")]))
+    gaps = pd.read_csv(HERE / "robustness.csv")
+    text = put(text, "gaps", gaps_table(gaps[(gaps["data"] == "coast_train.npz") & (gaps["split"] == "site")]))
     if (HERE / "speed.csv").exists():
         speed = pd.read_csv(HERE / "speed.csv")
         text = put(text, "speed", speed_table(speed))
@@ -62,6 +64,14 @@ def accuracy_table(rows):
 def cell(values):
     spread = f" ± {values.std():.4f}" if len(values) > 1 else ""
     return f"{values.mean():.4f}{spread}"
+
+
+def gaps_table(rows):
+    head = ["network", "seed", "as they are", "six in a row", "30 % missing", "50 % missing", "ECE"]
+    columns = ["OA", "OA_6_in_a_row", "OA_30_missing", "OA_50_missing", "ECE"]
+    lines = [[f"`{row['network']}`", str(row["seed"]), *(f"{row[name]:.4f}" for name in columns)]
+             for row in rows.to_dict("records")]
+    return markdown(head, lines)
 
 
 def speed_table(speed):

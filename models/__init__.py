@@ -107,7 +107,7 @@ def load_published(path):
 
 
 @torch.inference_mode()
-def predict(net, x, *, batch_size=512):
+def predict(net, x, *, batch_size=2048):
     """Return class probabilities (N, K, T) float32 of series x (N, C, T), float with NaN or int16 with -32768."""
     device = next(net.parameters()).device
     out = np.empty((len(x), len(net.card["legend"]), x.shape[-1]), np.float32)
@@ -118,7 +118,7 @@ def predict(net, x, *, batch_size=512):
 
 
 @torch.inference_mode()
-def label(net, x, *, batch_size=512):
+def label(net, x, *, batch_size=2048):
     """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability of the label.
 
     The labels are decoded with the network's `switch_cost` (see utils/decode.py), 0 where training chose none.
