@@ -19,13 +19,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 from utils.files import whole
 from utils.legend import COAST, URBAN, Legend, legend_for, merge_classes
 from utils.splits import sites_from_coordinates, split_file, split_groups, split_provinces
 
-BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
-NO_OBSERVATION = -32768  # in integer arrays; NaN in float arrays
 SHORTEST = 12  # months: less than a year shows no season
 PUBLISHED_FIRST_MONTH = "2017-12"
 GEE_LABELS = {1: 0, 2: 1, 3: 2, 4: -1, 5: 3, 6: 4}  # the coast exports number six classes; 4 is background

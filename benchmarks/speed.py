@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
-from data_loader import load_samples
+from data_loader import NO_OBSERVATION, load_samples
 
 HERE = Path(__file__).parent
 
@@ -39,7 +39,7 @@ def main():
     parser.add_argument("--out", default=HERE / "speed.csv", type=Path, help="table")
     args = parser.parse_args()
     samples = load_samples(args.data)
-    x = np.where(np.isnan(samples.x), -32768, samples.x).astype(np.int16)[np.arange(args.series) % len(samples)]
+    x = np.where(np.isnan(samples.x), NO_OBSERVATION, samples.x).astype(np.int16)[np.arange(args.series) % len(samples)]
     cases = {}
     for name in models.NETWORKS:
         fresh = models.build(name, bands=samples.bands, legend=samples.legend).eval()

@@ -19,6 +19,7 @@ from models.fcn import FCN
 from models.patchnet import PatchNet
 from models.transformer import Transformer
 from models.unet import UNet
+from utils.bands import BANDS, NO_OBSERVATION
 from utils.decode import decode
 from utils.errors import InputError
 from utils.files import whole
@@ -26,7 +27,6 @@ from utils.legend import URBAN, Legend
 
 VERSION = 1  # of the weights file; raised when `load` could no longer read the older ones
 NETWORKS = {"patchnet": PatchNet, "fcn": FCN, "unet": UNet, "deeplab": DeepLab, "transformer": Transformer}
-PUBLISHED_BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 
 
 def build(name, *, bands, legend, **arguments):
@@ -98,9 +98,9 @@ def load_published(path):
         raise InputError(f"{path}: pickle refused; expected the published state dict, tensors only") from error
     widths = tuple(state[f"layer{i}.0.weight"].shape[0] for i in range(1, 5))
     n_classes, n_bands = state["score_1.weight"].shape[0], state["layer1.0.weight"].shape[1]
-    if (n_classes, n_bands) != (len(URBAN), len(PUBLISHED_BANDS)):
+    if (n_classes, n_bands) != (len(URBAN), len(BANDS)):
         raise InputError(f"{path}: {n_bands} bands, {n_classes} classes found; expected 10 and 6, as published")
-    net = build("fcn", bands=PUBLISHED_BANDS, legend=URBAN, widths=widths)
+    net = build("fcn", bands=BANDS, legend=URBAN, widths=widths)
     net.load_state_dict(state)
     net.card |= {"training": {"data": "published weights of He et al. 2024"}}
     return net
@@ -138,4 +138,4 @@ def label(net, x, *, batch_size=2048):
 def as_tensor(x, device):
     """Series as the networks take them: float32, NaN where there is no observation."""
     x = torch.from_numpy(np.ascontiguousarray(x)).to(device)
-    return x if x.is_floating_point() else x.float().masked_fill_(x == -32768, float("nan"))
+    return x if x.is_floating_point() else x.float().masked_fill_(x == NO_OBSERVATION, float("nan"))
