@@ -107,7 +107,7 @@ def last_trained(folder):
 def pixel_of_stack(args, net):
     """The series of one pixel, as a list of one (name, x, months, true labels, why it was chosen)."""
     try:
-        from utils.stack import read_series
+        from mapping.stack import read_series
     except ImportError as error:
         raise InputError(f"--stack needs {error.name}; expected pip install -r requirements-map.txt") from error
     try:

@@ -20,14 +20,14 @@ import numpy as np
 from tqdm import tqdm
 
 import models
+from mapping.figures import draw_figures
+from mapping.mosaic import NO_LABEL, assemble, summary, write_summary
+from mapping.parts import begin, check_space, fingerprint, part_path, publish, save_part
+from mapping.raster import products_for
+from mapping.stack import open_stack
+from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
+from mapping.workers import open_workers, stream
 from utils.errors import InputError, run_main
-from utils.map_figures import draw_figures
-from utils.mapping import Job, check_network, digest_of, label_window, window_size, windows_of
-from utils.mosaic import assemble, summary, write_summary
-from utils.parts import begin, check_space, fingerprint, part_path, publish, save_part
-from utils.raster import products_for
-from utils.stack import open_stack
-from utils.workers import open_workers, stream
 
 
 def arguments(words=None):
@@ -87,6 +87,8 @@ def main(words=None):
     write_summary(folder / "summary.csv", rows)
     draw_figures(folder, products, rows)
     publish(folder, out, settings)
+    if not any(row[5] for row in rows if row[0] == "class" and row[2] != NO_LABEL):
+        print("note: no pixel has a label; reason.tif says why", file=sys.stderr)
     print(f"{out}: look at map.png first")
 
 
@@ -122,8 +124,8 @@ def label_windows(args, stack, settings, parts, windows):
     missing = [window for window in windows if not part_path(parts, window).is_file()]
     rows, columns = stack.geobox.shape
     left = sum(window.height * window.width for window in missing)
-    print(f"{args.stack}: {columns} x {rows} pixels, {stack.months[0]} to {stack.months[-1]}, {len(windows)} windows, "
-          f"{len(windows) - len(missing)} of them done before")
+    print(f"{args.stack}: {columns} x {rows} pixels, {stack.months[0]} to {stack.months[-1]}, {len(windows)} windows"
+          + (f", {len(windows) - len(missing)} of them done before" if len(missing) < len(windows) else ""))
     bar = tqdm(total=rows * columns, initial=rows * columns - left, unit="px", unit_scale=True, desc="labelling")
     with open_workers(args.workers, args.scheduler) as workers, bar:
         start = time.perf_counter()

@@ -27,9 +27,10 @@ sys.path.insert(0, str(ROOT))
 
 import models  # noqa: E402
 from data_loader import BANDS, NO_OBSERVATION, load_samples  # noqa: E402
+from mapping.windows import BATCH  # noqa: E402
+from mapping.workers import cores  # noqa: E402
 from utils.errors import InputError, run_main  # noqa: E402
-from utils.mapping import BATCH  # noqa: E402
-from utils.workers import cores  # noqa: E402
+from utils.memory import keep_memory  # noqa: E402
 
 MONTHS, CHUNK = 48, 256
 COLUMNS = ("what", "megapixels", "workers", "cores", "seconds", "series_per_second", "labelling_per_second",
@@ -100,6 +101,7 @@ def measure(net, series, stack, side, weights, workers, on_cores):
 
 def in_memory(net, series, on_cores, seconds=10):
     """Series a second of the network alone, with the series in memory."""
+    keep_memory()  # as map.py does
     torch.set_num_threads(on_cores)
     x = np.ascontiguousarray(np.resize(series, (8 * BATCH, *series.shape[1:])))
     models.label(net, x[:BATCH], batch_size=BATCH)

@@ -17,8 +17,8 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from data_loader import NO_OBSERVATION, load_samples
+from mapping.stack import open_stack
 from utils.changes import change_months
-from utils.stack import open_stack
 
 HERE = Path(__file__).parent
 PERIODS = {"changsha_stable": [("all months", "2019-02", "2024-05")],

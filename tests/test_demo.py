@@ -163,7 +163,7 @@ def test_one_pixel_of_a_stack_is_drawn_as_a_sample(work, monkeypatch, capsys):
         asked.update(stack=str(stack), lonlat=lonlat, first_month=first_month)
         return samples.x[1], samples.months
 
-    monkeypatch.setitem(sys.modules, "utils.stack", SimpleNamespace(read_series=read_series))
+    monkeypatch.setitem(sys.modules, "mapping.stack", SimpleNamespace(read_series=read_series))
     run(monkeypatch, "--stack", "town.tif", "--at", "-63.5,-9.25", "--first-month", "2019-05")
     assert asked == {"stack": "town.tif", "lonlat": (-63.5, -9.25), "first_month": "2019-05"}
     assert [file.name for file in (work / "runs/demo").iterdir()] == ["town_at_-63.5_-9.25.png"]
@@ -171,7 +171,7 @@ def test_one_pixel_of_a_stack_is_drawn_as_a_sample(work, monkeypatch, capsys):
 
 
 def test_a_missing_raster_library_is_named(work, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "utils.stack", None)
+    monkeypatch.setitem(sys.modules, "mapping.stack", None)
     assert "requirements-map.txt" in refused(monkeypatch, capsys, "--stack", "town.tif", "--at", "1,2")
 
 

@@ -21,11 +21,11 @@ from stack_files import CRS, FIRST, GRID, read_map, save_network, values, write_
 import map as map_script
 import models
 from data_loader import BANDS
+from mapping.stack import open_stack
+from mapping.windows import window_size
 from utils.changes import spatial_majority_filter
 from utils.errors import InputError
 from utils.legend import URBAN
-from utils.mapping import window_size
-from utils.stack import open_stack
 
 STACK = values()
 MONTHS = [str(FIRST + i) for i in range(len(STACK))]
@@ -78,7 +78,7 @@ def test_windows_chunks_and_interruptions_leave_no_trace_in_the_pixels(
         kept.append(words[1])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("utils.workers.AHEAD", ahead)
+        patch.setattr("mapping.workers.AHEAD", ahead)
         patch.setattr(map_script, "draw_figures", lambda *words: None)
         patch.setattr(map_script, "save_part", save_some)
         try:
@@ -335,7 +335,7 @@ def bad_run(tmp_path, kind):
 @pytest.mark.parametrize("kind", ["damaged month", "out below a file", "weights missing", "bands of the weights",
                                   "eleven months", "even filter", "window of nothing", "offset", "no scheduler"])
 def test_what_cannot_be_mapped_ends_in_one_line(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr("utils.workers.ANSWER", 1)
+    monkeypatch.setattr("mapping.workers.ANSWER", 1)
     words, named = bad_run(tmp_path, kind)
     with pytest.raises(InputError) as error:
         map_script.main([str(word) for word in words])
@@ -358,8 +358,8 @@ def test_a_read_only_folder_is_named(made, tmp_path):
 
 
 def test_a_disk_too_small_is_said_before_any_work(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.parts.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
-    with pytest.raises(InputError, match=r"out: 0\.0 GB free"):
+    monkeypatch.setattr("mapping.parts.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(InputError, match=r"out: 0 MB free.*at least 2 MB"):
         draw(made / "8.zarr", made / "net.safetensors", tmp_path / "out")
 
 

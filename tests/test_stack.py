@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from stack_files import CRS, FIRST, GRID, cube, values, write_folder, write_geotiff, write_zarr
 
 from data_loader import BANDS
-from utils.area import pixel_hectares
+from mapping.area import pixel_hectares
+from mapping.source import band_in, month_in
+from mapping.stack import open_stack, read_series, reflectance
 from utils.errors import InputError
-from utils.source import band_in, month_in
-from utils.stack import open_stack, read_series, reflectance
 
 STACK = values()
 MONTHS = FIRST + np.arange(len(STACK))

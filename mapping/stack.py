@@ -16,10 +16,10 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from data_loader import BANDS, NO_OBSERVATION
-from utils.cubes import find_cube
+from mapping.cubes import find_cube
+from mapping.geotiffs import find_folder, find_geotiff
+from mapping.source import Source, parse_month
 from utils.errors import InputError
-from utils.geotiffs import find_folder, find_geotiff
-from utils.source import Source, parse_month
 
 LOWEST, HIGHEST = -9999, 32767  # at or beyond these a stored number is a mark for no data, never reflectance x 10^4
 STEP = 1000  # Sentinel-2 processing baseline 04.00, in force on 2022-01-25, adds it to every band of level 2A
@@ -121,13 +121,14 @@ def reflectance(raw, scale, offset, nodata):
 
 def plain_reflectance(raw, zero_is_nodata):
     """What `reflectance` gives for int16 that is reflectance x 10^4 already: the common case, in fewer passes."""
+    lowest, highest = raw.min(axis=0), raw.max(axis=0)  # (y, x)
     if zero_is_nodata:
         raw = np.where(raw == 0, NO_OBSERVATION, raw)
-    elif len(raw) > 1 and not (seen := raw.any(axis=0)).all():
-        raw = np.where(seen, raw, NO_OBSERVATION)
-    if raw.max() >= HIGHEST:
+    elif len(raw) > 1 and (empty := (lowest == 0) & (highest == 0)).any():
+        raw = np.where(empty, NO_OBSERVATION, raw)
+    if highest.max() >= HIGHEST:
         raw = np.where(raw >= HIGHEST, NO_OBSERVATION, raw)
-    if raw.min() <= LOWEST:
+    if lowest.min() <= LOWEST:
         raw = np.where(raw <= LOWEST, NO_OBSERVATION, raw)
     return raw
 

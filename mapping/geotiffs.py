@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from data_loader import BANDS
+from mapping.source import Source, chosen_bands, month_in, parse_month, unreadable
 from utils.errors import InputError
-from utils.source import Source, chosen_bands, month_in, parse_month, unreadable
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import rasterio
 from rasterio.windows import Window as RasterWindow
 from tqdm import tqdm
 
-from utils.area import pixel_hectares
+from mapping.area import pixel_hectares
+from mapping.products import window_products
+from mapping.raster import create, write_cog
+from mapping.workers import Workers, cores, stream
 from utils.errors import InputError
-from utils.products import window_products
-from utils.raster import create, write_cog
-from utils.workers import Workers, cores, stream
 
-CACHE_MB = 256  # of GDAL; its own choice, a share of all memory, would grow with the machine
+CACHE_MB = 64  # of GDAL; its own choice, a share of all memory, would grow with the machine
 NO_LABEL = "no label"
 MILLIMETRES = 10**10  # square millimetres in a hectare
 
@@ -27,7 +27,7 @@ def assemble(parts, folder, windows, stack, products, filter_width):
     """Write every raster of the map into `folder`, and return the pixel counts of the summary.
 
     parts: the work folder; windows: all of the stack; products: as `products_for` gives; filter_width: of the spatial
-    majority filter, pixels. Returns the counts of `utils.products.count` for the whole area, in square millimetres.
+    majority filter, pixels. Returns the counts of `mapping.products.count` for the whole area, in square millimetres.
     Raises InputError.
     """
     raw = Path(parts) / "raw"

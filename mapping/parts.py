@@ -77,9 +77,9 @@ def check_space(out, pixels, months):
     folder = Path(out).resolve()
     while not folder.exists():
         folder = folder.parent
-    needed, free = pixels * (months + 16) * 2.5, shutil.disk_usage(folder).free
+    needed, free = 2e6 + pixels * (months + 16) * 2.5, shutil.disk_usage(folder).free  # 2 MB: figures, styles
     if free < needed:
-        raise InputError(f"{out}: {free / 1e9:.1f} GB free on its disk, expected at least {needed / 1e9:.1f} GB")
+        raise InputError(f"{out}: {free / 1e6:,.0f} MB free on its disk, expected at least {needed / 1e6:,.0f} MB")
 
 
 def part_path(parts, window):

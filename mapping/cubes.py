@@ -12,8 +12,8 @@ import zarr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from mapping.source import Source, chosen_bands, first_line, unreadable
 from utils.errors import InputError
-from utils.source import Source, chosen_bands, first_line, unreadable
 
 DIMENSIONS = {
     "time": ("time", "t", "month", "date"),

@@ -20,7 +20,7 @@ from utils.errors import InputError
 NO_CHANGE_COLOUR = "#e4e4e4"
 BLOCK = 256  # side in pixels of the tiles in which rasters are stored
 COG_OPTIONS = {
-    "driver": "COG", "COMPRESS": "DEFLATE", "LEVEL": 6, "BLOCKSIZE": 512, "NUM_THREADS": "ALL_CPUS",
+    "driver": "COG", "COMPRESS": "DEFLATE", "LEVEL": 4, "BLOCKSIZE": 512, "NUM_THREADS": "ALL_CPUS",
     "BIGTIFF": "IF_SAFER"}
 
 # Reasons why a pixel has no label: the values of reason.tif.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from utils.errors import InputError
 
-AHEAD = 3  # windows at work in a process: one in the network, one being read, one being finished
+AHEAD = 2  # windows at work in a process: one in the network, which takes all cores; one being read or finished
 RETRIES = 2  # of a window on which a Dask worker failed
 ANSWER = 10  # seconds that a scheduler may take to answer
 PATIENCE = 60  # seconds without a result or a worker until a cluster counts as gone

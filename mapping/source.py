@@ -1,7 +1,7 @@
 """A stack as it is stored: which months and bands it holds, on which grid, and how its numbers are to be read.
 
-`utils.geotiffs` and `utils.cubes` look at the headers and give a Source; its reader gives the stored numbers of any
-window. What these numbers mean is worked out in `utils.stack`.
+`mapping.geotiffs` and `mapping.cubes` look at the headers and give a Source; its reader gives the stored numbers of any
+window. What these numbers mean is worked out in `mapping.stack`.
 """
 
 import re

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from pyproj import Geod, Transformer
 
-from utils.raster import NO_CHANGE_COLOUR, REASONS, date_colours, yyyymm
+from mapping.raster import NO_CHANGE_COLOUR, REASONS, date_colours, yyyymm
 
 LARGEST = 800  # pixels of a map's longer side in the figure; larger ones are thinned
 LISTED = 8  # transitions that a legend names, the largest ones; the rest share one colour
@@ -18,7 +18,7 @@ REST, REST_COLOUR = "other transitions", "#7a7a7a"
 
 
 def draw_figures(folder, products, rows):
-    """Draw the three figures into the folder of the finished rasters; rows: as `utils.mosaic.summary` gives."""
+    """Draw the three figures into the folder of the finished rasters; rows: as `mapping.mosaic.summary` gives."""
     folder = Path(folder)
     transitions = largest_transitions([row for row in rows if row[0] == "transition"], products)
     months = products["labels"].bands
@@ -27,7 +27,7 @@ def draw_figures(folder, products, rows):
         "classes": draw_classes([row for row in rows if row[0] == "class"], months, products["labels"]),
         "transitions": draw_transitions(months, transitions)}
     for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png", dpi=110)
+        figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight", pad_inches=0.2)  # cuts no legend
 
 
 def largest_transitions(rows, products):
@@ -62,9 +62,10 @@ def draw_map(folder, products, transitions):
               (last, legend.colours, f"Land cover in the last month, {months[-1]}"),
               (dates, colour_of_date | unchanged, "When: month of the last change"),
               (kinds, colour_of_kind | unchanged, "What: the last change"))
-    figure = Figure(figsize=(13, 10 if reason.shape[1] >= reason.shape[0] else 13), layout="constrained")
-    axes = figure.subplots(2, 2).ravel()
     aspect = pixel_aspect(folder / "labels.tif")
+    panel = 4.4 * min(max(reason.shape[0] * aspect / reason.shape[1], 0.3), 1.8)  # inches high, if 4.4 wide
+    figure = Figure(figsize=(13, 2 * panel + 2), layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
     for axis, (values, colours, title) in zip(axes, panels):
         axis.imshow(paint(values, colours), interpolation="nearest", aspect=aspect)
         axis.set_title(title, loc="left", fontsize=12)
@@ -75,6 +76,8 @@ def draw_map(folder, products, transitions):
     key(axes[1], [Patch(facecolor=legend.colours[i], label=name) for i, name in legend.names.items()
                   if (first == i).any() or (last == i).any()] + no_label)
     date_bar(figure, axes[2], months)
+    axes[2].legend(handles=[no_change, *no_label], loc="upper left", bbox_to_anchor=(-0.01, 0), ncols=2, frameon=False,
+                   fontsize=11)
     key(axes[3], [Patch(facecolor=colour, label=text) for _, text, colour, _ in transitions] + [no_change] + no_label)
     figure.supxlabel(why_unlabelled(reason), fontsize=10, x=0.01, ha="left")
     return figure
@@ -100,12 +103,11 @@ def key(axis, patches):
 
 
 def date_bar(figure, axis, months):
-    """Colour bar of the change months, about eight of them named; beside it what is grey."""
+    """Colour bar of the change months, about eight of them named."""
     scale = ScalarMappable(Normalize(-0.5, len(months) - 0.5), date_colours(len(months)))
     bar = figure.colorbar(scale, ax=axis, shrink=0.9)
     places, names = named_months(months, 10)
     bar.set_ticks(places, labels=names)
-    bar.ax.set_title("grey: no change", fontsize=9, loc="left")
 
 
 def named_months(months, most):

@@ -5,9 +5,9 @@ A spatial filter sees the true neighbours beyond the window's edge, so no edge s
 
 import numpy as np
 
-from utils.changes import spatial_majority_filter, transitions
-from utils.parts import load_area
-from utils.raster import NO_CHANGE_MONTH, from_to, yyyymm
+from mapping.parts import load_area
+from mapping.raster import NO_CHANGE_MONTH, from_to, yyyymm
+from utils.changes import spatial_majority_filter
 
 
 def window_products(parts, windows, months, filter_width, n_classes, row_area, window):
@@ -28,14 +28,14 @@ def window_products(parts, windows, months, filter_width, n_classes, row_area, w
 
 
 def transitions_of(labels):
-    """Transitions of a window: pixel (row-major index), month (index), from-class, to-class, by pixel and month.
+    """Transitions of a window: pixel (row-major index), month (index), from-class, to-class, by month and pixel.
 
-    labels (T, y, x), -1 = not labelled.
+    labels (T, y, x): a pixel has a label in every month, or -1 in every month. `utils.changes.transitions` finds the
+    same, and more slowly, where some months only are labelled.
     """
     flat = labels.reshape(len(labels), -1)
-    changed = np.flatnonzero((flat[1:] != flat[:-1]).any(axis=0))
-    pixel, month, from_class, to_class = transitions(np.ascontiguousarray(flat[:, changed].T))
-    return changed[pixel], month, from_class.astype(int), to_class.astype(int)
+    month, pixel = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), flat.shape[1])
+    return pixel, month + 1, flat[month, pixel], flat[month + 1, pixel]
 
 
 def change_rasters(labels, found, months):
@@ -49,7 +49,7 @@ def change_rasters(labels, found, months):
     dates = yyyymm(months)
     first[pixel[::-1]] = dates[month[::-1]]  # of several values for one pixel the last one written stays
     last[pixel] = dates[month]
-    kind[pixel] = from_to(from_class, to_class)
+    kind[pixel] = from_to(from_class.astype(np.uint16), to_class)
     filled = {"change_count": (times.astype(np.uint8), 255), "first_change": (first, -1), "last_change": (last, -1),
               "from_to": (kind, 65535)}
     return {name: np.where(labelled, values, nodata).astype(values.dtype).reshape(1, *shape)
@@ -62,12 +62,17 @@ def count(labels, found, n_classes, row_area):
     row_area (y,) int64: area of a pixel in each row. Returns classes (2, 1 + K, T), first those without a label, and
     transitions (2, T, K, K): month, from-class, to-class; pixels, then area, in int64.
     """
-    classes = np.zeros((2, 1 + n_classes, len(labels)), np.int64)
-    for k in range(-1, n_classes):
-        per_row = (labels == k).sum(axis=2, dtype=np.int64)  # (T, y)
-        classes[:, 1 + k] = per_row.sum(axis=1), per_row @ row_area
     pixel, month, from_class, to_class = found
+    row = pixel // labels.shape[2]
+    # Pixels of each class in the first month; from then on only what changes is counted.
+    per_row = np.zeros((len(labels), 1 + n_classes, labels.shape[1]), np.int64)
+    for k in range(-1, n_classes):
+        per_row[0, 1 + k] = (labels[0] == k).sum(axis=1)
+    np.add.at(per_row, (month, 1 + to_class, row), 1)
+    np.subtract.at(per_row, (month, 1 + from_class, row), 1)
+    per_row = per_row.cumsum(axis=0)
+    classes = np.stack([per_row.sum(axis=2).T, (per_row @ row_area).T])
     transitions = np.zeros((2, len(labels), n_classes, n_classes), np.int64)
     np.add.at(transitions[0], (month, from_class, to_class), 1)
-    np.add.at(transitions[1], (month, from_class, to_class), row_area[pixel // labels.shape[2]])
+    np.add.at(transitions[1], (month, from_class, to_class), row_area[row])
     return classes, transitions

@@ -1,7 +1,7 @@
 """A window of a stack -> labels of its pixels. What runs on each worker.
 
 Every pixel is labelled for itself, so the labels do not depend on how the area is cut into windows, nor on which worker
-does which. What looks at neighbours comes later, in `utils.products`.
+does which. What looks at neighbours comes later, in `mapping.products`.
 """
 
 import hashlib
@@ -15,11 +15,12 @@ import torch
 
 import models
 from data_loader import NO_OBSERVATION, SHORTEST
+from mapping.raster import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
+from mapping.stack import Stack
 from utils.errors import InputError
-from utils.raster import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
-from utils.stack import Stack
+from utils.memory import keep_memory
 
-BATCH = 512  # series given to the network at once; the last batch is filled up, so that all have one shape
+BATCH = 2048  # series given to the network at once; the last batch is filled up, so that all have one shape
 USUAL, LARGEST = 2**17, 2**18  # pixels of a window at 48 months: 126 and 252 MB, a few times over in memory
 NETWORK_LOCK = threading.Lock()  # one window at a time uses the network of a process, while others read and write
 
@@ -93,6 +94,7 @@ def check_network(card, stack):
 
 def label_window(job, window):
     """Label one window: (T + 2, y, x) uint8, the labels of each month (255 = none), confidence in percent, reason."""
+    keep_memory()
     rows, columns = window.slices
     block = job.stack.array.isel(y=rows, x=columns).to_numpy()  # (T, C, y, x)
     labels, confidence, reason = label_block(job, block)
@@ -109,10 +111,8 @@ def label_block(job, block):
     confidence = np.full(height * width, 255, np.uint8)
     usable = np.flatnonzero(reason.ravel() == LABELLED)
     if len(usable):
-        pixels = block.reshape(months, bands, -1)
-        everywhere = len(usable) == height * width
-        found, sure = run_network(job, as_series(pixels if everywhere else pixels[:, :, usable]))
-        labels[:, slice(None) if everywhere else usable] = found[:len(usable)].T
+        found, sure = run_network(job, as_series(block.reshape(months, bands, -1), usable))
+        labels[:, usable] = found[:len(usable)].T
         confidence[usable] = np.rint(sure[:len(usable)].mean(axis=1) * 100)
     labels = labels.reshape(months, height, width)
     reason[(labels < 0).any(axis=0) & (reason == LABELLED)] = NO_ANSWER
@@ -120,15 +120,14 @@ def label_block(job, block):
     return labels, confidence.reshape(height, width), reason
 
 
-def as_series(pixels):
-    """Pixels (T, C, N) as series (N, C, T), filled up to whole batches; in pieces that fit the processor's cache."""
-    months, bands, number = pixels.shape
-    series = torch.zeros((-(-number // BATCH) * BATCH, bands * months), dtype=torch.int16)
-    pixels = torch.from_numpy(pixels)
-    for start in range(0, number, BATCH):
-        piece = pixels[:, :, start:start + BATCH].transpose(0, 1).reshape(bands * months, -1)
-        series[start:start + BATCH][:piece.shape[1]] = piece.t()
-    return series.view(-1, bands, months).numpy()
+def as_series(pixels, usable):
+    """Series (N, C, T) of the usable ones of pixels (T, C, y x), filled up to whole batches with the last of them.
+
+    They stay innermost in memory, as the network takes them, and where they can be are not even copied.
+    """
+    if not len(usable) == pixels.shape[2] == -(-len(usable) // BATCH) * BATCH:
+        pixels = pixels.take(np.pad(usable, (0, -len(usable) % BATCH), mode="edge"), axis=2)
+    return pixels.transpose(2, 1, 0)
 
 
 def run_network(job, series):
