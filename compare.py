@@ -2,10 +2,12 @@
 
     python compare.py                                                  # all methods on the samples that ship
     python compare.py --data coast.npz --methods ccdc,bfast,forest,patchnet --split site --out runs/compare_coast
+    python compare.py --methods ccdc,forest,runs/urban/weights.safetensors   # weights of run.py, not trained again
     python compare.py --study size --methods patchnet,forest           # bands, size, transfer, class or gaps
 
 Methods: ccdc, bfast, bfast_monitor, forest (single months), forest_filter (and a majority filter), the networks of
-run.py, and fcn-paper, the published network and recipe. Needs `pip install -r requirements-compare.txt`.
+run.py, fcn-paper (the published network and recipe), and weights files of run.py that were trained on the same split.
+Needs `pip install -r requirements-compare.txt`.
 Leaves a folder with the table (CSV, Markdown), figures and config.json. An interrupted run goes on when called again.
 """
 
@@ -21,6 +23,7 @@ from utils import compare_plots
 from utils.cells import Cell, Data, build, run_cells
 from utils.errors import InputError, run_main
 from utils.files import whole
+from utils.finished import SUFFIX, finished_cell
 from utils.studies import (
     STUDIES,
     STUDY_METHODS,
@@ -46,7 +49,7 @@ def make_parser():
     study_help = "; ".join(f"{name}: {text}" for name, text in STUDIES.items())
     methods = parser.add_argument_group("methods")
     methods.add_argument("--methods", help="with commas; default all for the table, "
-                         f"{','.join(STUDY_METHODS)} for a study")
+                         f"{','.join(STUDY_METHODS)} for a study; in the table also weights files of run.py")
     methods.add_argument("--study", choices=STUDIES, help=study_help)
     methods.add_argument("--epochs", type=int, default=0, help="of the networks; 0 = as the recipe says")
     methods.add_argument("--seed", type=int, default=0, help="of the split and of the methods")
@@ -55,6 +58,7 @@ def make_parser():
     run.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="cells at a time, each its own process")
     run.add_argument("--threads", type=int, default=1, help="threads of each process")
     run.add_argument("--out", type=Path, help="folder of the results; default runs/compare or runs/study_<name>")
+    run.add_argument("--table", type=Path, help="write scores.csv here too, for benchmarks/tables.py")
     return parser
 
 
@@ -67,13 +71,17 @@ def main():
     base = Cell("", seed=options.seed, epochs=options.epochs, split=options.split, split_seed=options.seed,
                 train_size=options.train_size)
     repeats = options.repeats or (3 if options.study == "size" else 1)
+    ready = [finished_cell(path, base, samples, data, options.threads) for path in options.weights]
     cells = study_cells(options.study or "", options.methods, samples, base, repeats)
+    refuse_twice([*options.methods, *(cell.method for cell, _ in ready)])
     with whole(folder / "config.json") as path:
         path.write_text(json.dumps(vars(options), default=str, indent=1) + "\n")
     results = run_cells([cell for _, cell in cells], data, folder / "cells", processes=options.processes,
                         threads=options.threads)
+    cells += [("", cell) for cell, _ in ready]
+    results += [result for _, result in ready]
     table = study_table(options.study or "", cells, results, samples)
-    write_table(table, options.study or "", folder)
+    write_table(table, options.study or "", folder, options.table)
     if options.study:
         draw_study(table, options.study, folder)
     else:
@@ -88,13 +96,15 @@ def read_options(parser):
         if getattr(options, name) < least:
             raise InputError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected {least} or more")
     known = [*baselines.BASELINES, *known_networks()]
-    given = listed(options.methods)
-    options.methods = given or (STUDY_METHODS if options.study else tuple(known))
+    given = listed(options.methods) or (STUDY_METHODS if options.study else tuple(known))
+    options.weights = tuple(method for method in given if method.endswith(SUFFIX))
+    options.methods = tuple(method for method in given if method not in options.weights)
+    if options.study and options.weights:
+        raise InputError(f"--methods {options.weights[0]}: not with --study, which trains each cell anew")
     unknown = [method for method in options.methods if method not in known]
     if unknown:
-        raise InputError(f"--methods {unknown[0]}: not known; expected {', '.join(known)}")
-    if len(set(options.methods)) < len(options.methods):
-        raise InputError(f"--methods {','.join(options.methods)}: a method stands there twice")
+        raise InputError(f"--methods {unknown[0]}: not known; expected {', '.join(known)}, or a {SUFFIX} of run.py")
+    refuse_twice(given)
     if options.study == "class" and options.classes:
         raise InputError("--classes: not with --study class, which takes each class in turn")
     if options.study == "bands" and options.bands:
@@ -104,10 +114,17 @@ def read_options(parser):
     return options
 
 
-def write_table(table, study, folder):
+def refuse_twice(methods):
+    """Raise InputError where two rows of the table would bear one name."""
+    if len(set(methods)) < len(methods):
+        raise InputError(f"--methods {','.join(methods)}: a method stands there twice; expected each once")
+
+
+def write_table(table, study, folder, copy=None):
     """All scores as CSV, a row a seed; what a reader wants as Markdown and on the terminal, the mean over seeds."""
-    with whole(folder / "scores.csv") as path:
-        table.to_csv(path, index=False)
+    for place in filter(None, (folder / "scores.csv", copy)):
+        with whole(place) as path:
+            table.to_csv(path, index=False)
     by = {"": ["method"], "transfer": ["method", "train", "test"]}.get(study, [study, "method"])
     text = markdown(printed(mean_and_spread(table, by), by))
     with whole(folder / "scores.md") as path:

@@ -10,12 +10,13 @@ until no break moves. Months without observation are interpolated. Other than pu
   - least squares in place of M-estimation;
   - critical values are simulated for the length of the series, not those of the limit;
   - the season is tested by CUSUM of scores, since OLS-MOSUM hardly sees a changed season;
-  - a second start looks at the season first, and the better of the two by BIC stands: from the published start alone
-    a changed season is often taken for breaks of the trend, and stays so.
+  - a second start looks at the season first, a third lets trend and season break in the same month (as where the land
+    cover changes), and the best of the three by BIC stands: from the published start alone a changed season is often
+    taken for breaks of the trend, and stays so.
 
 All steps run on many series together: series of one length share design and STL, both linear, so each is one matrix.
 A break is the FIRST month of the new segment. Less than two years of months hold no season to tell from a trend: such
-series stay one segment. No break lies closer than h * T months to either end or to the next one.
+series stay one segment. No break lies closer than h * T months to either end or to the next one; at most six are found.
 """
 
 from functools import lru_cache, partial
@@ -29,6 +30,7 @@ from utils.errors import InputError
 
 YEAR = 12
 SHORTEST_SERIES = 2 * YEAR
+MOST_BREAKS = 6  # of trend, and as many of season: each costs one more pass over the table of segments
 CHUNK = 1000  # series at a time: the table of all segments of 60 months is then 30 MB
 NULL_DRAWS = 20_000  # made-up series behind a critical value: its level is right to about 0.003 at 0.05
 
@@ -126,7 +128,7 @@ def breakpoints(y, kind, harmonics, shortest):
     rss = segment_rss(y, kind, harmonics, shortest)
     terms = designs(steps, harmonics)[kind].shape[1] + 1  # with the variance, as Zeileis et al. (2003) count
     cost, origins, totals = rss[:, 0], [], [rss[:, 0, -1]]
-    for _ in range(steps // shortest - 1):
+    for _ in range(min(steps // shortest - 1, MOST_BREAKS)):
         paths = cost[:, :, None] + rss  # (N, last break, stop)
         origins.append(paths.argmin(axis=1))
         cost = np.take_along_axis(paths, origins[-1][:, None], axis=1)[:, 0]
@@ -184,14 +186,45 @@ def scaled(y):
 
 
 def _bfast(y, h, level, harmonics, iterations):
-    """Breaks (2, N, T) of scaled series, from the published start and from one that looks at the season first."""
+    """Breaks (2, N, T) of scaled series: the best by BIC of three starts, the last for series that do have a break."""
     steps = y.shape[1]
     find = partial(find_breaks, h=h, level=level, harmonics=harmonics)
     stl_season, stl_trend = (y @ matrix.T for matrix in stl_matrices(steps))
     season_first = piecewise_fit(y - stl_trend, find(y - stl_trend, 1), 1, harmonics)
     (breaks, cost), (other, other_cost) = (iterate(y, start, find, harmonics, iterations)
                                            for start in (stl_season, season_first))
-    return np.where((other_cost < cost)[:, None], other, breaks)
+    breaks, cost = np.where((other_cost < cost)[:, None], other, breaks), np.minimum(cost, other_cost)
+    rows = np.flatnonzero(breaks.any(axis=(0, 2)))
+    if len(rows) == 0:
+        return breaks
+    other, other_cost = iterate(y[rows], season_of_joint_break(y[rows], harmonics), find, harmonics, iterations)
+    better = other_cost < cost[rows]
+    breaks[:, rows[better]] = other[:, better]
+    return breaks
+
+
+@lru_cache
+def joint_designs(steps, harmonics):
+    """Regressors of a trend and a season that break in one month, and their pseudo-inverse, for each such month."""
+    trend, season = designs(steps, harmonics)
+    pairs = []
+    for month in range(YEAR, steps - YEAR + 1):
+        after = (np.arange(steps) >= month)[:, None]
+        design = np.concatenate([trend * after, trend * ~after, season * after, season * ~after], axis=1)
+        pairs.append((design, np.linalg.pinv(design)))
+    return pairs
+
+
+def season_of_joint_break(y, harmonics):
+    """Season (N, T) of the least squares fit in which trend and season break together in the best month."""
+    least, season = np.full(len(y), np.inf), np.zeros_like(y)
+    for design, inverse in joint_designs(y.shape[1], harmonics):
+        coefficients = y @ inverse.T
+        rss = ((y - coefficients @ design.T) ** 2).sum(axis=1)
+        better = rss < least
+        least[better] = rss[better]
+        season[better] = coefficients[better, 4:] @ design[:, 4:].T  # behind two levels and two slopes
+    return season
 
 
 def find_breaks(y, kind, *, h, level, harmonics):
@@ -240,8 +273,8 @@ class BFAST(BreakMethod):
 
     shortest = SHORTEST_SERIES
 
-    def __init__(self, *, band=("NDVI", "B8", "B11"), h=(0.1, 0.15, 0.25), level=(0.05, 0.2), harmonics=1,
-                 trees=200, seed=0):
+    def __init__(self, *, band=("B8", "NDVI", "B11"), h=(0.05, 0.1, 0.15, 0.25), level=(0.01, 0.05, 0.2, 0.5),
+                 harmonics=(1, 3), trees=200, seed=0):
         super().__init__(as_grid(band=band, h=h, level=level, harmonics=harmonics), trees, seed)
 
     def breaks(self, y, *, h, **setting):

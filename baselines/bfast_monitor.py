@@ -182,8 +182,8 @@ class BFASTMonitor(BreakMethod):
     which the validation part chooses.
     """
 
-    def __init__(self, *, band=("NDVI", "B8", "B11"), history=(12, 24), order=1, trend=(False, True),
-                 h=0.25, level=(0.01, 0.05), trees=200, seed=0):
+    def __init__(self, *, band=("B8", "NDVI", "B11"), history=(9, 12, 18, 24, 30), order=1, trend=(False, True),
+                 h=(0.15, 0.25, 0.5), level=(0.01, 0.05, 0.2), trees=200, seed=0):
         super().__init__(as_grid(band=band, history=history, order=order, trend=trend, h=h, level=level), trees, seed)
         self.shortest = min(self.grid["history"]) + 1
 

@@ -97,7 +97,8 @@ class CCDC:
     `reasons` says for each series why there was less to go by ('' = fine).
     """
 
-    def __init__(self, *, conse=(2, 3, 4, 6), probability=(0.99, 0.999, 0.9999), trees=200, seed=0):
+    def __init__(self, *, conse=(1, 2, 3, 4, 6, 8), probability=(0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999),
+                 trees=200, seed=0):
         try:
             import pyxccd  # noqa: F401  an optional requirement: only CCDC needs it
         except ImportError as error:

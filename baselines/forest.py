@@ -16,7 +16,7 @@ class MonthForest:
     the training series. filter_width: of the majority filter over the labels, months; 1 = none.
     """
 
-    def __init__(self, *, smallest_leaf=(1, 5, 20), filter_width=1, trees=200, most_months=100_000, seed=0):
+    def __init__(self, *, smallest_leaf=(1, 5, 20, 50), filter_width=1, trees=200, most_months=100_000, seed=0):
         self.grid = as_grid(smallest_leaf=smallest_leaf)
         self.filter_width, self.trees, self.most_months, self.seed = filter_width, trees, most_months, seed
         self.setting, self.tried, self.reasons = None, [], None

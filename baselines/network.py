@@ -45,6 +45,17 @@ class Network:
         return models.count_parameters(self.net)
 
 
+def finished(path):
+    """A network that run.py has trained, ready to predict; `name` is that of its row in the table."""
+    net = models.load(path)
+    training = net.card.get("training", {})
+    method = Network(net.card["network"])
+    method.name += PAPER if training.get("recipe") == "paper" else ""
+    method.net = net
+    method.setting = {name: training.get(name) for name in ("recipe", "epochs", "best_epoch")}
+    return method
+
+
 def known_networks():
     """Names that `Network` takes, the published recipe for the published network only."""
     return [*models.NETWORKS, "fcn" + PAPER]

@@ -1,7 +1,5 @@
 """Settings of a baseline chosen on the validation part, never on the test part."""
 
-from itertools import product
-
 import numpy as np
 
 from utils.changes import majority_filter
@@ -17,23 +15,32 @@ def selection_score(true, predicted, classes):
     return float(np.mean([raw["OA"], smooth["spatial_F1"], smooth["temporal_F1"]]))
 
 
-def choose(make, grid, train, validation, *, most=2000, seed=0):
-    """Return the best setting of a grid, and all of them with their scores.
+def choose(make, grid, train, validation, *, most=700, seed=0):
+    """Return the best setting of a grid, and those tried with their scores.
 
-    make(**setting) -> method with fit and predict; grid: dict of tuples. Each setting is fitted to at most `most`
-    training series and judged on at most `most` validation series, both drawn with `seed`: enough to rank settings.
+    make(**setting) -> method with fit and predict; grid: dict of tuples. From the middle of the grid, one setting after
+    the other takes its best candidate, until none gets better: wide grids in few trials. Each trial is fitted to at
+    most `most` training series and judged on as many validation series, both drawn with `seed`.
     """
-    settings = [dict(zip(grid, values)) for values in product(*grid.values())]
+    best = tuple(candidates[len(candidates) // 2] for candidates in grid.values())
     labelled = validation is not None and len(validation) and (validation.y >= 0).any()
-    if len(settings) == 1 or not labelled:
-        return settings[0], []
-    train, validation = some(train, most, seed), some(validation, most, seed)
-    tried = []
-    for setting in settings:
-        labels = make(**setting).fit(train, None).predict(validation)
-        tried.append({**setting, "score": selection_score(validation.y, labels, len(validation.legend))})
-    best = max(range(len(tried)), key=lambda place: tried[place]["score"])  # the first of equals
-    return settings[best], tried
+    if all(len(candidates) == 1 for candidates in grid.values()) or not labelled:
+        return dict(zip(grid, best)), []
+    train, validation, tried = some(train, most, seed), some(validation, most, seed), {}
+
+    def score(values):
+        if values not in tried:
+            labels = make(**dict(zip(grid, values))).fit(train, None).predict(validation)
+            tried[values] = selection_score(validation.y, labels, len(validation.legend))
+        return tried[values]
+
+    before = None
+    while best != before:
+        before = best
+        for place, candidates in enumerate(grid.values()):
+            line = [(*best[:place], candidate, *best[place + 1:]) for candidate in candidates]
+            best = max(line, key=score)  # the first of equals, so that the search ends
+    return dict(zip(grid, best)), [dict(zip(grid, values)) | {"score": found} for values, found in tried.items()]
 
 
 def some(samples, most, seed):

@@ -5,6 +5,7 @@
 They stand between markers, <!-- accuracy --> ... <!-- /accuracy -->; nothing else is touched.
 """
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ def main():
     accuracy = pd.read_csv(HERE / "accuracy.csv")
     for marker, data in (("accuracy", "coast_train.npz"), ("urban", "urban.npz")):
         text = put(text, marker, accuracy_table(accuracy[(accuracy["data"] == data) & (accuracy["split"] == "site")]))
+    provinces = accuracy[accuracy["split"].str.startswith("province:")]
+    if len(provinces):
+        text = put(text, "provinces", province_table(provinces))
     gaps = pd.read_csv(HERE / "robustness.csv")
     text = put(text, "gaps", gaps_table(gaps[(gaps["data"] == "coast_train.npz") & (gaps["split"] == "site")]))
     if (HERE / "speed.csv").exists():
@@ -33,6 +37,12 @@ def main():
         text = put(text, "speed", speed_table(speed))
         ratio = speed.loc[speed["network"] == "patchnet", "ratio"].max()
         text = put(text, "ratio", f"{ratio:.0f}", inline=True)
+    compared = {name: pd.read_csv(HERE / f"compare_{name}.csv") for name in ("coast", "urban")
+                if (HERE / f"compare_{name}.csv").exists()}
+    for name, rows in compared.items():
+        text = put(text, f"compare_{name}", compare_table(rows))
+    text = put(text, "compare_settings", settings_table(compared))
+    text = put(text, "baseline_speed", baseline_speed_table(pd.read_csv(HERE / "baseline_speed.csv")))
     net = models.load(HERE.parent / "model_data" / "urban.safetensors")
     text = put(text, "urban_OA", f"{net.card['metrics']['test']['OA']:.3f}", inline=True)
     README.write_text(text)
@@ -61,6 +71,19 @@ def accuracy_table(rows):
     return markdown(["network", *NAMES.values(), "parameters", "CPU minutes", "seeds"], lines)
 
 
+def province_table(rows):
+    """Temporal F1 and mIoU on each province held out, a row a network, and the mean of those it was run on."""
+    rows = rows.assign(province=rows["split"].str.removeprefix("province:"))
+    names = sorted(rows["province"].unique())
+    lines = []
+    for network, runs in rows.groupby("network", sort=False):
+        each = runs.groupby("province")[["temporal_F1", "mIoU", "OA"]].mean().reindex(names)
+        both = [*zip(each["temporal_F1"], each["mIoU"]), (each["temporal_F1"].mean(), each["mIoU"].mean())]
+        cells = [f"{change:.3f} / {overlap:.3f}" if change == change else "-" for change, overlap in both]
+        lines.append([f"`{network}`", *cells, f"{each['OA'].mean():.3f}"])
+    return markdown(["network", *names, "mean", "mean OA"], lines)
+
+
 def cell(values):
     spread = f" ± {values.std():.4f}" if len(values) > 1 else ""
     return f"{values.mean():.4f}{spread}"
@@ -79,6 +102,42 @@ def speed_table(speed):
     lines = [[f"`{row.network}`", row.precision, row.backend, f"{row.series_per_second:,}", f"{row.ratio:.1f}",
               f"{row.MFLOP:.1f}", f"{row.share_of_matrix_rate:.0%}"] for row in speed.itertuples()]
     return markdown(head, lines)
+
+
+def compare_table(rows):
+    """One row a method: the mean over the seeds, and their spread where there are several; the best in bold."""
+    best = rows.groupby("method")[list(NAMES)].mean().max()
+
+    def shown(values):
+        return f"**{cell(values)}**" if values.mean() == best[values.name] else cell(values)
+
+    lines = []
+    for method, runs in rows.groupby("method", sort=False):
+        cells = [shown(runs[score]) for score in NAMES]
+        size = "-" if runs["parameters"].isna().all() else f"{runs['parameters'].iloc[0]:,.0f}"
+        minutes, rate = runs["train_cpu_minutes"].mean(), runs["series_a_cpu_second"].mean()
+        lines.append([f"`{method}`", *cells, size, f"{minutes:.1f}", f"{rate:,.0f}"])
+    return markdown(["method", *NAMES.values(), "parameters", "CPU minutes to train", "series a CPU second"], lines)
+
+
+def settings_table(compared):
+    """What the validation part chose for each method (first seed) on each data set: dict of name -> scores."""
+    chosen = [table.drop_duplicates("method").set_index("method")["setting"].map(in_words)
+              for table in compared.values()]
+    methods = dict.fromkeys(method for each in chosen for method in each.index)
+    lines = [[f"`{method}`", *(each.get(method, "-") for each in chosen)] for method in methods]
+    return markdown(["method", *compared], lines)
+
+
+def in_words(setting):
+    """'{"h": 0.1, ...}' as 'h 0.1, ...'."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in ast.literal_eval(setting).items())
+
+
+def baseline_speed_table(speed):
+    lines = [[f"`{method}`", "-" if breaks != breaks else f"{breaks:,.0f}", f"{labels:,.0f}"]
+             for method, breaks, labels in speed[["method", "breaks, series/s", "labels, series/s"]].to_numpy()]
+    return markdown(["method", "breaks, series a second", "labels, series a second"], lines)
 
 
 def card_table(card):

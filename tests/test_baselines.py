@@ -178,7 +178,7 @@ def test_validation_chooses_the_setting():
     samples = samples_of(np.full((5, 24), 2))
     setting, tried = choose(Constant, {"value": (0, 2, 1)}, samples, samples)
     assert setting == {"value": 2} and len(tried) == 3
-    assert choose(Constant, {"value": (0, 2, 1)}, samples, None)[0] == {"value": 0}
+    assert choose(Constant, {"value": (0, 2, 1)}, samples, None)[0] == {"value": 2}  # without one, the middle
     assert selection_score(samples.y, samples.y, 5) > selection_score(samples.y, samples.y * 0, 5)
 
 
@@ -280,6 +280,17 @@ def test_bfast_finds_breaks_of_trend_and_season_in_one_series(harmonics):
     y = made_up_series(300, steps=72, trend_break=first, season_break=second, magnitude=-0.3, noise=0.03, seed=3)
     trend, season = bfast(y, harmonics=harmonics)
     assert near(trend, first).mean() > 0.9 and near(season, second).mean() > 0.9
+
+
+@pytest.mark.parametrize("harmonics, share", [(1, 0.78), (3, 0.85)])
+@pytest.mark.parametrize("magnitude, noise", [(-0.3, 0.03), (0.3, 0.03), (-0.2, 0.05)])
+def test_bfast_dates_a_break_of_trend_and_season_in_the_same_month(magnitude, noise, harmonics, share):
+    """As of a changed land cover. Where step and new season cancel out, no one can date it: hence not nearer to 1."""
+    at = np.random.default_rng(0).integers(18, 54, 300)
+    y = made_up_series(300, steps=72, trend_break=at, season_break=at, magnitude=magnitude, noise=noise, seed=3)
+    trend, season = bfast(y, harmonics=harmonics)
+    assert near(trend | season, at).mean() > share
+    assert trend.sum() < 1.2 * len(y) and season.sum() < 1.1 * len(y)  # and finds few besides
 
 
 @pytest.mark.parametrize("level", [0.05, 0.2])

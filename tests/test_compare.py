@@ -1,8 +1,13 @@
 """compare.py: what it runs, keeps, and says."""
 
 import json
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +19,8 @@ pytest.importorskip("pyxccd")
 pytest.importorskip("statsmodels")
 
 import compare
+import models
+import run
 from baselines.network import Network
 from data_loader import BANDS, Samples, load_samples, save_samples
 from utils import cells as cells_module
@@ -64,6 +71,89 @@ def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys
     assert json.loads((tmp_path / "out" / "config.json").read_text())["epochs"] == 2
 
 
+@pytest.fixture(scope="module")
+def weights(file, tmp_path_factory):
+    """What run.py leaves of a training on the same split."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["run.py", "--data", str(file), "--epochs", "2", "--threads", "1", "--name", "a",
+                                    "--runs", str(folder), "--weights", str(folder)])
+        run.main()
+    return folder / "a" / "weights.safetensors"
+
+
+def rewritten(weights, path, **training):
+    """The same weights, with another card."""
+    net = models.load(weights)
+    models.save(path, net, training=net.card["training"] | training)
+    return path
+
+
+def test_a_study_of_size_asks_for_no_more_series_than_there_are_to_train_with(monkeypatch):
+    samples = made_samples()
+    train = len(parts_for(Cell("forest"), samples)["train"])
+    monkeypatch.setattr(studies, "SIZES", (20, train, train + 1))
+    sizes = [size for size, _ in studies.study_cells("size", ["forest"], samples, Cell(""), 1)]
+    assert sizes == [20, train] and train + 1 < len(samples)
+
+
+def test_finished_weights_get_a_row_without_training(file, weights, tmp_path, monkeypatch):
+    paper = rewritten(weights, tmp_path / "paper.safetensors", recipe="paper")
+    call(monkeypatch, "--data", file, "--methods", f"forest,{weights},{paper}", "--split", "site", "--processes", 1,
+         "--out", tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert list(table["method"]) == ["forest", "patchnet", "patchnet-paper"]
+    card = models.load(weights).card
+    assert table.loc[1, "train_minutes"] == card["training"]["minutes"]
+    assert table.loc[1, "parameters"] == card["training"]["parameters"]
+    assert table.loc[1, "OA"] == pytest.approx(card["metrics"]["test"]["OA"])
+    assert table.loc[1, "temporal_F1"] == pytest.approx(card["metrics"]["test"]["temporal_F1"])
+
+
+@pytest.mark.parametrize("changed, split", [
+    ({"split": "sample"}, "site"), ({"split": "sample", "seed": 1}, "sample"), ({"data": "other.npz"}, "site"),
+    ({"test_data": "other.npz"}, "site"),
+    ({"test": 0.3}, "site"), ({"validation": 0.3}, "site"),
+    ({"series": {"train": 40, "validation": 10, "test": 10}}, "site"),
+])
+def test_weights_that_may_have_seen_the_test_part_are_refused(changed, split, file, weights, tmp_path, monkeypatch):
+    other = rewritten(weights, tmp_path / "other.safetensors", **changed)
+    with pytest.raises(InputError, match=r"other.safetensors: trained with .* expected data samples.npz") as error:
+        call(monkeypatch, "--data", file, "--methods", other, "--split", split, "--out", tmp_path / "out")
+    assert "\n" not in str(error.value) and not (tmp_path / "out" / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--bands", "B2,B3,B4"], "bands B2, B3"),
+    (["--classes", "Open water"], "classes Spartina"),
+    (["--split", "province:A"], "trained with"),
+    (["--study", "gaps"], "--study"),
+    (["--methods", "{weights},patchnet"], "twice"),
+    (["--methods", "{weights},{weights}"], "twice"),
+    (["--methods", "nowhere.safetensors"], "nowhere.safetensors"),
+])
+def test_weights_that_do_not_fit_the_comparison_are_refused(arguments, said, file, weights, tmp_path, monkeypatch):
+    given = [argument.format(weights=weights) for argument in arguments]
+    with pytest.raises(InputError, match=said):
+        call(monkeypatch, "--data", file, "--methods", weights, "--out", tmp_path / "out", *given)
+
+
+def test_weights_that_score_otherwise_than_their_card_says_are_refused(file, weights, tmp_path, monkeypatch):
+    """As when the data under this name, or the network's code, is no longer that of the training."""
+    other, net = tmp_path / "other.safetensors", models.load(weights)
+    net.card["metrics"]["test"]["OA"] += 0.1
+    models.save(other, net)
+    with pytest.raises(InputError, match="other.safetensors: OA"):
+        call(monkeypatch, "--data", file, "--methods", other, "--out", tmp_path / "out")
+
+
+def test_weights_without_a_split_in_their_card_are_refused(file, weights, tmp_path, monkeypatch):
+    bare = tmp_path / "bare.safetensors"
+    models.save(bare, models.build("patchnet", bands=BANDS, legend=COAST))
+    with pytest.raises(InputError, match="no split in its card"):
+        call(monkeypatch, "--data", file, "--methods", bare, "--out", tmp_path / "out")
+
+
 def test_a_second_call_runs_nothing_and_a_lost_cell_is_run_again(file, tmp_path, monkeypatch):
     runs, honest = [], cells_module.run_cell
     monkeypatch.setattr(cells_module, "run_cell", lambda cell, *rest: runs.append(cell) or honest(cell, *rest))
@@ -93,6 +183,26 @@ def test_an_interruption_leaves_finished_cells_and_no_half_one(file, tmp_path, m
     kept = list(tmp_path.iterdir())
     assert [path.name for path in kept] == [cell_path(cells[0], data, cells_module.fingerprint(data), tmp_path).name]
     assert load_result(kept[0], cells[0]).labels.shape[0] == 1
+
+
+def kill_a_worker(folder):
+    """Wait for the first finished cell, then end one of the processes that work on the others."""
+    while not list(folder.glob("cells/*.npz")):
+        time.sleep(0.01)
+    os.kill(next(child.pid for child in multiprocessing.active_children()), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(file, tmp_path, monkeypatch):
+    arguments = ["--data", file, "--methods", "patchnet", "--epochs", 4, "--repeats", 4, "--out", tmp_path]
+    threading.Thread(target=kill_a_worker, args=[tmp_path], daemon=True).start()
+    with pytest.raises(InputError, match="a process died") as error:
+        call(monkeypatch, *arguments, "--processes", 2)
+    assert "\n" not in str(error.value)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cells/*.npz")}
+    assert 1 <= len(kept) < 4 and not (tmp_path / "scores.csv").exists()
+    call(monkeypatch, *arguments, "--processes", 1)
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 4
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
 
 
 def test_other_settings_data_or_code_make_other_cells(file, tmp_path, monkeypatch):

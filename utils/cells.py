@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -153,8 +154,12 @@ def run_cell(cell, samples, threads):
     wall, used = time.perf_counter(), time.process_time()
     method.fit(train, validation)
     wall, used = time.perf_counter() - wall, time.process_time() - used
-    warm = some(test, 64, 0)
-    method.predict(warm)
+    return tested(cell, method, test, parts["test"], threads, wall / 60, used / 60)
+
+
+def tested(cell, method, test, rows, threads, minutes, cpu_minutes):
+    """Labels of the test series by a trained method, timed; returns the Result. rows: of the samples, (n,)."""
+    method.predict(some(test, 64, 0))  # to warm up
     labels, seconds = [], []
     for share in cell.gaps:
         shown = with_gaps(test, share)
@@ -162,8 +167,8 @@ def run_cell(cell, samples, threads):
         labels.append(method.predict(shown))
         seconds.append((time.perf_counter() - started[0], time.process_time() - started[1]))
     reason, count = np.unique(method.reasons, return_counts=True)
-    return Result(cell, parts["test"], np.stack(labels), method.setting, getattr(method, "parameters", None), threads,
-                  wall / 60, used / 60, *(len(test) / max(each, 1e-9) for each in seconds[0]),
+    return Result(cell, rows, np.stack(labels), method.setting, getattr(method, "parameters", None), threads,
+                  minutes, cpu_minutes, *(len(test) / max(each, 1e-9) for each in seconds[0]),
                   {str(each): int(n) for each, n in zip(reason, count) if each})
 
 
@@ -216,6 +221,11 @@ def work(cell, data, path, threads):
     save_result(path, run_cell(cell, load_for(cell, data), threads))
 
 
+def lock_bars_by_thread():
+    """Keep tqdm's lock within this process: one shared by processes is left over when a worker is killed."""
+    tqdm.set_lock(RLock())
+
+
 def run_cells(cells, data, folder, *, processes=1, threads=1):
     """Run the cells that are not finished, in parallel, each on `threads` threads; returns the Results in order."""
     mark = fingerprint(data)
@@ -235,7 +245,7 @@ def run_cells(cells, data, folder, *, processes=1, threads=1):
 
 def run_parallel(left, data, processes, threads, bar):
     """Each cell in one of several fresh processes; the first failure stops the rest, finished cells are kept."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=lock_bars_by_thread) as pool:
         tasks = {pool.submit(work, cell, data, path, threads): cell for path, cell in left.items()}
         try:
             for task in as_completed(tasks):

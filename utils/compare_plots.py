@@ -81,7 +81,8 @@ def date_errors(true, labels):
         finish(axes)
     for axes in panels.flat[len(labels):]:
         axes.set_visible(False)
-    figure.supxlabel("months by which the predicted change comes late (+) or early (−)", fontsize=10)
+    figure.supxlabel("months by which the predicted change comes late (+) or early (−)\n"
+                     f"(labels as they come, no filter; missed: none within {WINDOW} months)", fontsize=10)
     figure.supylabel(f"share of {total:,} true changes", fontsize=10)
     return figure
 
@@ -122,6 +123,7 @@ def disagreements(samples, rows, labels, count=6, seed=0):
         axes.set_visible(False)
     keys = [Patch(color=colour, label=name) for name, colour in zip(legend.names, legend.colours)]
     figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 6), frameon=False, fontsize=9)
+    figure.suptitle("drawn from the tenth of the test series on which the methods differ most", fontsize=10)
     return figure
 
 

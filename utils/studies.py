@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from data_loader import BANDS
-from utils.cells import site_groups
+from utils.cells import parts_for, site_groups
 from utils.errors import InputError
 from utils.metrics import transition_scores
 from utils.training import published_scores
@@ -47,7 +47,8 @@ def study_cells(study, methods, samples, base, repeats):
     if study == "transfer":
         return [(name, replace(cell, train_group=str(name)))
                 for name in np.unique(site_groups(samples)) for cell in starts]
-    return [(size, replace(cell, train_size=size)) for size in SIZES if size < len(samples) for cell in starts]
+    most = len(parts_for(base, samples)["train"])
+    return [(size, replace(cell, train_size=size)) for size in SIZES if size <= most for cell in starts]
 
 
 def scores_of(method, true, labels, classes):
@@ -113,7 +114,7 @@ def printed(table, by):
     text = table[by].copy()
     for name in SHOWN:
         spread = table.get(f"{name}_sd")
-        text[name] = [f"{value:.4f}" if spread is None else f"{value:.4f} ± {spread[row]:.4f}"
+        text[name] = [f"{value:.4f}" if spread is None or np.isnan(spread[row]) else f"{value:.4f} ± {spread[row]:.4f}"
                       for row, value in table[name].items()]
     text["parameters"] = ["-" if np.isnan(value) else f"{value:,.0f}" for value in table["parameters"]]
     text["train, min"] = [f"{value:.1f}" for value in table["train_minutes"]]
