@@ -4,6 +4,7 @@
     python run.py --data coast.npz --model fcn --recipe paper
     python run.py --data mine.csv --split province:SD,FJ     # test on the sites whose names begin with SD_ or FJ_
     python run.py --resume                                   # go on after an interruption
+    python run.py --adapt area.npz --start model_data/mine.safetensors      # fit weights to unlabelled series
     torchrun --nproc-per-node 2 run.py --data coast.npz      # several GPUs, or several processes on a CPU
 
 Leaves runs/<name>/ (config.json, history.csv, scores.json, split.csv, figures) and model_data/<name>.safetensors.
@@ -24,6 +25,7 @@ import torch
 import models
 from data_loader import load_samples, split_samples
 from utils import plots
+from utils.adaptation import adapt
 from utils.augment import AUGMENTATIONS
 from utils.changes import majority_filter
 from utils.errors import InputError, run_main
@@ -34,6 +36,7 @@ from utils.training import HISTORY_SCORES, Settings, fit, published_scores, sett
 
 LEGENDS = {"urban": URBAN, "coast": COAST}
 FREE_TO_CHANGE = ("resume", "name", "runs", "weights", "device", "threads")  # when a run is resumed
+ADAPT = {"epochs": 8, "learning_rate": 1e-3, "batch_size": 64}  # --adapt begins with weights that are nearly right
 SHOWN = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "spatial_change_F1", "temporal_change_F1")
 
 
@@ -49,10 +52,12 @@ def make_parser():
     data.add_argument("--split", default="auto", help="auto, site, sample, province:A,B, or a file of ids")
     data.add_argument("--validation", type=float, default=0.15, help="share of sites that choose the epoch")
     data.add_argument("--test", type=float, default=0.15, help="share of sites read once, at the end")
+    data.add_argument("--test-data", help="test on these samples instead of a part of --data")
     data.add_argument("--limit", type=int, default=0, help="train on this many series only, drawn at random; 0 = all")
     net = parser.add_argument_group("network")
     net.add_argument("--model", default="patchnet", help=f"one of {', '.join(models.NETWORKS)}")
     net.add_argument("--start", help="weights to start from, of the same network, bands and classes")
+    net.add_argument("--adapt", help="series of a new area, whose labels, if any, are not used: fit --start to them")
     recipe = parser.add_argument_group("recipe (where a flag is not given, the recipe decides)")
     recipe.add_argument("--recipe", choices=("modern", "paper"), default="modern", help="see utils/training.py")
     kinds = {"epochs": int, "batch_size": int, "learning_rate": float, "weight_decay": float, "patience": int,
@@ -77,38 +82,57 @@ def make_parser():
 def main():
     options, folder = read_options(make_parser())
     device = start_device(options)
+    if options.adapt:
+        return fit_to_area(options, folder, device)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-    samples = load_samples(
-        options.data, first_month=options.first_month, bands=listed(options.bands), classes=listed(options.classes),
-        legend=LEGENDS.get(options.legend) or (legend_for(listed(options.legend)) if options.legend else None))
-    parts = split_samples(samples, options.split, validation=options.validation, test=options.test, seed=options.seed)
+    samples, test = load_data(options)
+    share = 0 if test is not None else options.test
+    parts = split_samples(samples, options.split, validation=options.validation, test=share, seed=options.seed)
     if options.limit:
         drawn = np.random.default_rng(options.seed).permutation(parts["train"])[:options.limit]
         parts["train"] = np.sort(drawn)
-    for part, rows in parts.items():
-        if len(rows) == 0 or not (samples.y[rows] >= 0).any():
+    train, validation = samples.take(parts["train"]), samples.take(parts["validation"])
+    test = samples.take(parts["test"]) if test is None else test
+    for part, each in {"train": train, "validation": validation, "test": test}.items():
+        if not (each.y >= 0).any():
             raise InputError(f"{options.data}: the {part} part has no labelled series; expected some (see --split)")
     torch.manual_seed(options.seed)
     net = first_network(options, samples).to(device)
     settings = settings_from(options)
     if rank == 0:
         open_run(folder, options, samples, parts)
-        sizes = ", ".join(f"{len(rows)} {part}" for part, rows in parts.items())
-        print(f"{folder.name}: {options.model}, {models.count_parameters(net):,} parameters, {device}; series: {sizes}")
+        print(f"{folder.name}: {options.model}, {models.count_parameters(net):,} parameters, {device}; "
+              f"series: {len(train)} train, {len(validation)} validation, {len(test)} test")
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
-    train, validation = samples.take(parts["train"]), samples.take(parts["validation"])
     net, history = fit(net, train, validation, settings, folder=folder, resume=options.resume)
     if rank == 0:
-        finish(net, history, samples, parts, options, settings, folder)
+        finish(net, history, train, validation, test, options, settings, folder)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def load_data(options):
+    """Samples of --data, and those of --test-data or None."""
+    legend = LEGENDS.get(options.legend) or (legend_for(listed(options.legend)) if options.legend else None)
+    same = {"first_month": options.first_month, "bands": listed(options.bands), "classes": listed(options.classes)}
+    samples = load_samples(options.data, legend=legend, **same)
+    if not options.test_data:
+        return samples, None
+    if options.split not in ("auto", "site", "sample"):
+        raise InputError(f"--split {options.split}: names a test part; expected auto, site or sample with --test-data")
+    test = load_samples(options.test_data, legend=legend or samples.legend, **same)
+    if (test.bands, test.legend.names) != (samples.bands, samples.legend.names):
+        raise InputError(f"{options.test_data}: bands or classes {test.legend.names} found; expected those of "
+                         f"{options.data}, {samples.legend.names}")
+    return samples, test
 
 
 def read_options(parser):
     """Flags, with the remembered ones of a run that is resumed; returns (options, folder of the run)."""
     options = parser.parse_args()
-    base = options.name or f"{Path(options.data).stem}-{options.model}"
+    base = f"{Path(options.adapt).stem}-adapted" if options.adapt else f"{Path(options.data).stem}-{options.model}"
+    base = options.name or base
     runs = Path(options.runs)
     names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
     taken = [name for name in names if (runs / name / "config.json").exists()]
@@ -182,15 +206,17 @@ def open_run(folder, options, samples, parts):
         part_of.to_csv(path, index=False)
 
 
-def finish(net, history, samples, parts, options, settings, folder):
+def finish(net, history, train, validation, test, options, settings, folder):
     """Read the test part, once; write weights, scores and figures, and say where they are."""
     best = history.loc[history["score"].idxmax()]
-    classes, test = len(samples.legend), samples.take(parts["test"])
+    classes = len(test.legend)
     labels, _ = models.label(net, test.x)
     found = {"validation": {name: float(best[name]) for name in HISTORY_SCORES},
              "test": published_scores(test.y, labels, classes)}
-    training = {"data": options.data, "split": options.split, "seed": options.seed, "validation": options.validation,
-                "test": options.test, "series": {part: len(rows) for part, rows in parts.items()},
+    training = {"data": options.data, "start": options.start, "split": options.split,
+                "seed": options.seed, "validation": options.validation, "test": options.test,
+                "test_data": options.test_data,
+                "series": {"train": len(train), "validation": len(validation), "test": len(test)},
                 "recipe": options.recipe, "settings": vars(settings), "best_epoch": int(best["epoch"]),
                 "epochs": len(history), "minutes": round(history["seconds"].sum() / 60, 2),
                 "cpu_minutes": round(history["cpu_seconds"].sum() / 60, 2), "parameters": models.count_parameters(net),
@@ -202,9 +228,9 @@ def finish(net, history, samples, parts, options, settings, folder):
     with whole(folder / "transitions.csv") as path:
         transition_scores(test.y, filtered, classes).to_csv(path, index=False)
     draw = {"curves": plots.history_figure(history, int(best["epoch"])),
-            "confusion": plots.confusion_figure(confusion(test.y, labels, classes), samples.legend),
+            "confusion": plots.confusion_figure(confusion(test.y, labels, classes), test.legend),
             "transitions": plots.transition_figure(transition_matrix(test.y, classes),
-                                                   transition_matrix(filtered, classes), samples.legend)}
+                                                   transition_matrix(filtered, classes), test.legend)}
     for name, figure in draw.items():
         with whole(folder / f"{name}.png") as path:
             figure.savefig(path, dpi=150)
@@ -214,6 +240,35 @@ def finish(net, history, samples, parts, options, settings, folder):
     print(f"best epoch {int(best['epoch'])} of {len(history)}, {training['minutes']} minutes; {len(test)} test series:")
     print("  ".join(f"{name} {found['test'][name]:.4f}" for name in SHOWN if name in found["test"]))
     print(f"weights {weights}; figures and scores in {folder}; to see: python demo.py")
+
+
+def fit_to_area(options, folder, device):
+    """Adapt the weights of --start to the series of --adapt; where these have labels, only the scores look at them."""
+    if not options.start:
+        raise InputError("--adapt: no weights to adapt; expected --start WEIGHTS")
+    if options.resume:
+        raise InputError("--adapt: takes a minute and is not resumed; expected no --resume")
+    net = models.load(options.start, device)
+    area = load_samples(options.adapt, first_month=options.first_month, bands=net.card["bands"],
+                        legend=net.card["legend"])
+    given = {name: value for name in ADAPT if (value := getattr(options, name)) is not None}
+    settings = settings_of("modern", net.card["network"], seed=options.seed, **ADAPT | given)
+    adapted = adapt(net, area.x, settings)
+    found = {}
+    if (area.y >= 0).any() and area.legend.names == net.card["legend"].names:
+        found = {name: published_scores(area.y, models.label(each, area.x)[0], len(area.legend))
+                 for name, each in (("before", net), ("after", adapted))}
+    card = {"adapted": {"data": options.adapt, "series": len(area), "start": options.start, "settings": vars(settings)}}
+    with whole(folder / "config.json") as path:
+        path.write_text(json.dumps({"options": vars(options)}, indent=1))
+    with whole(folder / "scores.json") as path:
+        path.write_text(json.dumps(found | card, indent=1, default=str))
+    weights = Path(options.weights) / f"{folder.name}.safetensors"
+    for path in (folder / "weights.safetensors", weights):
+        models.save(path, adapted, **card)
+    for name, row in found.items():
+        print(f"{name:7s}" + "  ".join(f"{score} {row[score]:.4f}" for score in SHOWN))
+    print(f"{len(area)} series; weights {weights}")
 
 
 def listed(text):

@@ -2,6 +2,7 @@
 
     python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --seeds 0,1,2
     python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --split province:SD --networks fcn,patchnet
+    python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --split province:SD --networks patchnet --adapt
 
 Each training is a run of run.py under benchmarks/runs/, taken up again where it was interrupted and not repeated when
 it is there. One thread each: the results are then repeatable, and the CPU minutes are those of one core.
@@ -15,6 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+from data_loader import load_samples, save_samples, split_samples
+
 HERE = Path(__file__).parent
 PAPER = ("fcn",)  # trained as published; the others by the modern recipe
 SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "spatial_change_F1", "temporal_change_F1")
@@ -27,11 +31,14 @@ def main():
     parser.add_argument("--split", default="site", help="as run.py takes it")
     parser.add_argument("--networks", default="fcn,unet,deeplab,transformer,patchnet", help="with commas")
     parser.add_argument("--seeds", default="0", help="with commas; of the weights, the order and the split")
+    parser.add_argument("--adapt", action="store_true", help="then fit to the test series, without labels")
     parser.add_argument("--out", default=HERE / "accuracy.csv", type=Path, help="table of all runs so far")
     args = parser.parse_args()
     for seed in args.seeds.split(","):
         for network in args.networks.split(","):
             train(args.data, args.split, network, seed)
+            if args.adapt:
+                adapt(args.data, args.split, network, seed)
             table = collect()
             table.to_csv(args.out, index=False)
     columns = ["data", "split", "network", "seed", *SCORES, "cpu_minutes"]
@@ -40,7 +47,7 @@ def main():
 
 def train(data, split, network, seed):
     """One run of run.py; nothing is done for one that is finished."""
-    name = f"{Path(data).stem}-{split.replace(':', '_')}-{network}-{seed}"
+    name = name_of(data, split, network, seed)
     folder = HERE / "runs" / name
     if (folder / "scores.json").exists():
         return
@@ -49,6 +56,25 @@ def train(data, split, network, seed):
     else:
         recipe = "paper" if network in PAPER else "modern"
         flags = ["--data", data, "--model", network, "--recipe", recipe, "--split", split, "--seed", seed]
+    run(flags, name, folder)
+
+
+def adapt(data, split, network, seed):
+    """Fit the weights of a finished run to the series of its test part, which has labels for the scores alone."""
+    first = HERE / "runs" / name_of(data, split, network, seed)
+    folder = first.with_name(f"{first.name}-adapted")
+    if not (folder / "scores.json").exists():
+        samples = load_samples(data)
+        save_samples(first / "area.npz", samples.take(split_samples(samples, split, seed=int(seed))["test"]))
+        start = ["--adapt", str(first / "area.npz"), "--start", str(first / "weights.safetensors"), "--seed", seed]
+        run(start, folder.name, folder)
+
+
+def name_of(data, split, network, seed):
+    return f"{Path(data).stem}-{split.replace(':', '_')}-{network}-{seed}"
+
+
+def run(flags, name, folder):
     command = [sys.executable, str(HERE.parent / "run.py"), *flags, "--name", name, "--runs", str(HERE / "runs"),
                "--weights", str(folder), "--threads", "1"]
     subprocess.run(command, check=True)
@@ -59,10 +85,13 @@ def collect():
     rows = []
     for path in sorted(HERE.glob("runs/*/scores.json")):
         found = json.loads(path.read_text())
-        options = json.loads(path.with_name("config.json").read_text())["options"]
-        training = found["training"]
-        rows.append({"data": Path(options["data"]).name, "split": options["split"], "network": options["model"],
-                     "recipe": options["recipe"], "seed": options["seed"], **found["test"],
+        adapted = "adapted" in found
+        first = Path(str(path.parent).removesuffix("-adapted"))
+        options = json.loads((first / "config.json").read_text())["options"]
+        training = json.loads((first / "scores.json").read_text())["training"]
+        rows.append({"data": Path(options["data"]).name, "split": options["split"],
+                     "network": options["model"] + " --adapt" * adapted, "recipe": options["recipe"],
+                     "seed": options["seed"], **(found["after"] if adapted else found["test"]),
                      **{name: training[name] for name in ("parameters", "best_epoch", "epochs", "cpu_minutes")}})
     return pd.DataFrame(rows)
 

@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--out", default=HERE / "robustness.csv", type=Path, help="table")
     args = parser.parse_args()
     rows = []
-    for path in sorted(HERE.glob("runs/*/scores.json")):
+    for path in sorted(HERE.glob("runs/*-site-*/scores.json")):
         options = json.loads(path.with_name("config.json").read_text())["options"]
         samples = load_samples(options["data"])
         test = samples.take(split_samples(samples, options["split"], seed=options["seed"])["test"])

@@ -6,13 +6,16 @@
     labels, confidence = label(net, x)                   # (N, T) int8, (N, T) float32
 """
 
+import inspect
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from models.deeplab import DeepLab
 from models.fcn import FCN
@@ -24,8 +27,10 @@ from utils.decode import decode
 from utils.errors import InputError
 from utils.files import whole
 from utils.legend import URBAN, Legend
+from utils.memory import keep_memory
 
-VERSION = 1  # of the weights file; raised when `load` could no longer read the older ones
+IN_CACHE = 512  # series at once on a CPU: what a layer of PatchNet makes of them fits a core's cache
+VERSION = 2  # of the weights file; raised when a network computes otherwise than the older files expect
 NETWORKS = {"patchnet": PatchNet, "fcn": FCN, "unet": UNet, "deeplab": DeepLab, "transformer": Transformer}
 
 
@@ -33,6 +38,8 @@ def build(name, *, bands, legend, **arguments):
     """Return a new network with a `card` that says what it is. Raises InputError for a name that is not in NETWORKS."""
     if name not in NETWORKS:
         raise InputError(f"--model {name}: not known; expected one of {', '.join(NETWORKS)}")
+    defaults = {key: each.default for key, each in inspect.signature(NETWORKS[name]).parameters.items()}
+    arguments = {key: value for key, value in defaults.items() if value is not inspect.Parameter.empty} | arguments
     net = NETWORKS[name](len(bands), len(legend), **arguments)
     net.card = {"version": VERSION, "network": name, "arguments": arguments, "bands": tuple(bands), "legend": legend}
     return net
@@ -81,8 +88,8 @@ def load_safetensors(path):
             raise InputError(f"{path}: no network described in it; expected a .safetensors that run.py wrote")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
     card = json.loads(metadata["tsscd"])
-    if card["version"] > VERSION:
-        raise InputError(f"{path}: weights of version {card['version']} found; this code reads up to {VERSION}")
+    if card["version"] != VERSION:
+        raise InputError(f"{path}: weights of version {card['version']} found; expected {VERSION}: train again")
     legend = Legend(tuple(card["legend"]["names"]), tuple(card["legend"]["colours"]))
     net = build(card["network"], bands=card["bands"], legend=legend, **card["arguments"])
     net.load_state_dict(tensors)
@@ -109,33 +116,54 @@ def load_published(path):
 @torch.inference_mode()
 def predict(net, x, *, batch_size=2048):
     """Return class probabilities (N, K, T) float32 of series x (N, C, T), float with NaN or int16 with -32768."""
-    device = next(net.parameters()).device
     out = np.empty((len(x), len(net.card["legend"]), x.shape[-1]), np.float32)
     for start in range(0, len(x), batch_size):
-        batch = as_tensor(x[start:start + batch_size], device)
-        out[start:start + batch_size] = net(batch).float().softmax(dim=1).cpu().numpy()
+        out[start:start + batch_size] = scores_of(net, x[start:start + batch_size]).softmax(dim=1).cpu().numpy()
     return out
 
 
-@torch.inference_mode()
 def label(net, x, *, batch_size=2048):
     """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability of the label.
 
-    The labels are decoded with the network's `switch_cost` (see utils/decode.py), 0 where training chose none.
+    The labels are decoded with the network's `switch_cost` (see utils/decode.py), 0 where training chose none. On a
+    CPU each of torch's threads takes batches of its own: two threads on one small product mostly wait for each other.
     """
-    device = next(net.parameters()).device
+    keep_memory()
     labels = np.empty((len(x), x.shape[-1]), np.int8)
     confidence = np.empty((len(x), x.shape[-1]), np.float32)
-    for start in range(0, len(x), batch_size):
-        logits = net(as_tensor(x[start:start + batch_size], device)).float()
+
+    @torch.inference_mode()
+    def work(start):
+        rows = slice(start, start + batch_size)
+        logits = scores_of(net, x[rows])
         chosen = decode(logits, net.card.get("switch_cost", 0))
         own = logits.gather(1, chosen[:, None])
-        labels[start:start + batch_size] = chosen.to(torch.int8).cpu().numpy()
-        confidence[start:start + batch_size] = (own - logits.logsumexp(1, keepdim=True)).exp_()[:, 0].cpu().numpy()
+        labels[rows] = chosen.to(torch.int8).cpu().numpy()
+        confidence[rows] = (logits - own).exp_().sum(1).reciprocal_().cpu().numpy()  # the softmax of the label
+
+    starts, threads = range(0, len(x), batch_size), torch.get_num_threads()
+    if threads == 1 or len(starts) == 1 or next(net.parameters()).is_cuda:
+        for start in starts:
+            work(start)
+        return labels, confidence
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(work, starts))
+    finally:
+        torch.set_num_threads(threads)  # part of the setting is the whole process's
     return labels, confidence
+
+
+def scores_of(net, x):
+    """Logits (B, K, T) of series x, float32, the series innermost in memory, as `decode` likes them."""
+    device = next(net.parameters()).device
+    at_once = len(x) if device.type == "cuda" else IN_CACHE
+    parts = [net(as_tensor(x[start:start + at_once], device)).float() for start in range(0, len(x), at_once)]
+    return torch.cat([part.permute(2, 1, 0) for part in parts], dim=2).permute(2, 1, 0)
 
 
 def as_tensor(x, device):
     """Series as the networks take them: float32, NaN where there is no observation."""
-    x = torch.from_numpy(np.ascontiguousarray(x)).to(device)
-    return x if x.is_floating_point() else x.float().masked_fill_(x == NO_OBSERVATION, float("nan"))
+    x = torch.from_numpy(x if min(x.strides, default=0) >= 0 else x.copy()).to(device)  # torch has no negative strides
+    # One pass less than a mask: an integer below all reflectance becomes NaN.
+    return x if x.is_floating_point() else nn.functional.threshold_(x.float(), NO_OBSERVATION + 0.5, float("nan"))

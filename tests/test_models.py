@@ -113,14 +113,16 @@ def test_spoilt_weights_are_named_in_one_line(tmp_path):
     models.save(path, NETS["fcn"])
     whole = path.read_bytes()
     foreign = {"a": torch.zeros(3)}
-    card = {"version": 1, "network": "lstm", "arguments": {}, "bands": list(BANDS),
+    card = {"version": models.VERSION, "network": "lstm", "arguments": {}, "bands": list(BANDS),
             "legend": {"names": URBAN.names, "colours": URBAN.colours}}
     cases = {"cut": whole[:len(whole) // 2], "empty": b"", "noise": b"x" * 2000}
     for name, content in cases.items():
         (tmp_path / f"{name}.safetensors").write_bytes(content)
     save_file(foreign, tmp_path / "foreign.safetensors")
     save_file(foreign, tmp_path / "unknown.safetensors", metadata={"tsscd": json.dumps(card)})
-    save_file(foreign, tmp_path / "newer.safetensors", metadata={"tsscd": json.dumps(card | {"version": 99})})
+    for version, name in ((99, "newer"), (1, "older")):
+        text = json.dumps(card | {"version": version})
+        save_file(foreign, tmp_path / f"{name}.safetensors", metadata={"tsscd": text})
     save_file(foreign, tmp_path / "other.safetensors", metadata={"tsscd": json.dumps(card | {"network": "fcn"})})
     torch.save(foreign, tmp_path / "odd.pth")
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")

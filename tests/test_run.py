@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -107,6 +108,35 @@ def test_training_starts_from_given_weights(tmp_path, quick):
     assert more["train_loss"].iloc[0] < first["train_loss"].iloc[0]
     wrong = run_script(*quick, "--start", tmp_path / "weights" / "tiny-patchnet.safetensors", "--bands", "B4,B8")
     assert_one_clear_line(wrong, "tiny-patchnet.safetensors", "bands")
+
+
+def test_other_samples_are_the_test_where_they_are_given(tmp_path, quick, samples):
+    save_samples(tmp_path / "other.npz", samples.take(np.arange(7)))
+    process = run_script(*quick, "--test-data", tmp_path / "other.npz")
+    assert process.returncode == 0 and "7 test" in process.stdout, process.stderr
+    split = pd.read_csv(tmp_path / "runs" / "tiny-patchnet" / "split.csv")
+    assert set(split["part"]) == {"train", "validation"} and len(split) == len(samples)
+    assert_one_clear_line(run_script(*quick, "--test-data", tmp_path / "absent.npz"), "absent.npz", "not found")
+    named = run_script(*quick, "--test-data", tmp_path / "other.npz", "--split", "province:a")
+    assert_one_clear_line(named, "province:a")
+
+
+def test_weights_adapt_to_series_without_labels(tmp_path, quick, samples):
+    """The labels of the new area are read for the scores alone: without them the same weights come out."""
+    start = ("--start", tmp_path / "weights" / "tiny-patchnet.safetensors")
+    assert run_script(*quick).returncode == 0
+    darker = replace(samples.take(np.arange(40)), x=samples.x[:40] * 0.8)
+    save_samples(tmp_path / "area.npz", darker)
+    save_samples(tmp_path / "bare.npz", replace(darker, y=np.full_like(darker.y, -1)))
+    for name in ("area", "bare"):
+        process = run_script(*quick, "--adapt", tmp_path / f"{name}.npz", *start)
+        assert process.returncode == 0 and ("after" in process.stdout) == (name == "area"), process.stderr
+    one, two = (models.load(tmp_path / "weights" / f"{name}-adapted.safetensors") for name in ("area", "bare"))
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, two.state_dict()[name])
+    assert not torch.equal(one.score.weight, models.load(start[1]).score.weight)
+    assert one.card["adapted"]["series"] == 40 and one.card["training"]["split"] == "auto"
+    assert_one_clear_line(run_script(*quick, "--adapt", tmp_path / "area.npz"), "--adapt", "--start")
 
 
 def test_two_processes_train_one_network(tmp_path, quick):

@@ -27,8 +27,8 @@ def noise(x, y, share=0.02):
     return x * (1 + share * (common + 0.5 * torch.randn(b, c, t, device=x.device))), y
 
 
-def gaps(x, y, most=0.5, longest=8):
-    """In half of the series months go missing: up to `most` of them at random, or one run of up to `longest`."""
+def gaps(x, y, most=0.7, longest=8):
+    """In most series months go missing: up to `most` of them at random, one run of up to `longest`, or both."""
     b, _, t = x.shape
     uniform = torch.rand(b, 4, device=x.device)
     scattered = torch.rand(b, t, device=x.device) < most * uniform[:, :1]
@@ -36,7 +36,7 @@ def gaps(x, y, most=0.5, longest=8):
     steps = torch.arange(t, device=x.device)
     run = (steps >= start) & (steps < start + 1 + longest * uniform[:, 2:3])
     kind = uniform[:, 3:4]
-    missing = (scattered & (kind < 0.3)) | (run & (kind > 0.2) & (kind < 0.5))
+    missing = (scattered & (kind < 0.6)) | (run & (kind > 0.5) & (kind < 0.8))
     return x.masked_fill(missing[:, None], float("nan")), y
 
 
