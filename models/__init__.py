@@ -132,10 +132,13 @@ def label(net, x, *, batch_size=2048):
     labels = np.empty((len(x), x.shape[-1]), np.int8)
     confidence = np.empty((len(x), x.shape[-1]), np.float32)
 
+    lower = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")  # known to the caller's thread alone
+
     @torch.inference_mode()
     def work(start):
         rows = slice(start, start + batch_size)
-        logits = scores_of(net, x[rows])
+        with torch.autocast("cpu", lower[1], enabled=lower[0]):
+            logits = scores_of(net, x[rows])
         chosen = decode(logits, net.card.get("switch_cost", 0))
         own = logits.gather(1, chosen[:, None])
         labels[rows] = chosen.to(torch.int8).cpu().numpy()
