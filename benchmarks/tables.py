@@ -72,16 +72,19 @@ def accuracy_table(rows):
 
 
 def province_table(rows):
-    """Temporal F1 and mIoU on each province held out, a row a network, and the mean of those it was run on."""
+    """Temporal F1 and mIoU on each province held out, a row a network; the mean is of those that all were run on."""
     rows = rows.assign(province=rows["split"].str.removeprefix("province:"))
     names = sorted(rows["province"].unique())
+    counts = rows.groupby("province")["network"].nunique()
+    common = counts.index[counts == rows["network"].nunique()]
     lines = []
     for network, runs in rows.groupby("network", sort=False):
         each = runs.groupby("province")[["temporal_F1", "mIoU", "OA"]].mean().reindex(names)
-        both = [*zip(each["temporal_F1"], each["mIoU"]), (each["temporal_F1"].mean(), each["mIoU"].mean())]
+        mean = each.loc[common].mean()
+        both = [*zip(each["temporal_F1"], each["mIoU"]), (mean["temporal_F1"], mean["mIoU"])]
         cells = [f"{change:.3f} / {overlap:.3f}" if change == change else "-" for change, overlap in both]
-        lines.append([f"`{network}`", *cells, f"{each['OA'].mean():.3f}"])
-    return markdown(["network", *names, "mean", "mean OA"], lines)
+        lines.append([f"`{network}`", *cells, f"{mean['OA']:.3f}"])
+    return markdown(["network", *names, "mean of " + ", ".join(common), "mean OA"], lines)
 
 
 def cell(values):

@@ -30,7 +30,8 @@ from utils.legend import URBAN, Legend
 from utils.memory import keep_memory
 
 IN_CACHE = 512  # series at once on a CPU: what a layer of PatchNet makes of them fits a core's cache
-VERSION = 2  # of the weights file; raised when a network computes otherwise than the older files expect
+VERSION = 2  # of the weights file; raised when a network computes otherwise than older files expect
+READABLE_FROM = {"patchnet": 2}  # the first version that fits the network as it is now, where not 1
 NETWORKS = {"patchnet": PatchNet, "fcn": FCN, "unet": UNet, "deeplab": DeepLab, "transformer": Transformer}
 
 
@@ -88,8 +89,9 @@ def load_safetensors(path):
             raise InputError(f"{path}: no network described in it; expected a .safetensors that run.py wrote")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
     card = json.loads(metadata["tsscd"])
-    if card["version"] != VERSION:
-        raise InputError(f"{path}: weights of version {card['version']} found; expected {VERSION}: train again")
+    oldest = READABLE_FROM.get(card["network"], 1)
+    if not oldest <= card["version"] <= VERSION:
+        raise InputError(f"{path}: weights of version {card['version']} found; expected {oldest} to {VERSION}")
     legend = Legend(tuple(card["legend"]["names"]), tuple(card["legend"]["colours"]))
     net = build(card["network"], bands=card["bands"], legend=legend, **card["arguments"])
     net.load_state_dict(tensors)

@@ -121,7 +121,7 @@ def test_spoilt_weights_are_named_in_one_line(tmp_path):
     save_file(foreign, tmp_path / "foreign.safetensors")
     save_file(foreign, tmp_path / "unknown.safetensors", metadata={"tsscd": json.dumps(card)})
     for version, name in ((99, "newer"), (1, "older")):
-        text = json.dumps(card | {"version": version})
+        text = json.dumps(card | {"version": version, "network": "patchnet"})
         save_file(foreign, tmp_path / f"{name}.safetensors", metadata={"tsscd": text})
     save_file(foreign, tmp_path / "other.safetensors", metadata={"tsscd": json.dumps(card | {"network": "fcn"})})
     torch.save(foreign, tmp_path / "odd.pth")
