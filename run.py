@@ -95,7 +95,8 @@ def main():
     test = samples.take(parts["test"]) if test is None else test
     for part, each in {"train": train, "validation": validation, "test": test}.items():
         if not (each.y >= 0).any():
-            raise InputError(f"{options.data}: the {part} part has no labelled series; expected some (see --split)")
+            path = options.test_data if part == "test" and options.test_data else options.data
+            raise InputError(f"{path}: the {part} part has no labelled series; expected some (see --split)")
     torch.manual_seed(options.seed)
     net = first_network(options, samples).to(device)
     settings = settings_from(options)

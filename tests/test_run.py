@@ -117,6 +117,8 @@ def test_other_samples_are_the_test_where_they_are_given(tmp_path, quick, sample
     split = pd.read_csv(tmp_path / "runs" / "tiny-patchnet" / "split.csv")
     assert set(split["part"]) == {"train", "validation"} and len(split) == len(samples)
     assert_one_clear_line(run_script(*quick, "--test-data", tmp_path / "absent.npz"), "absent.npz", "not found")
+    save_samples(tmp_path / "bare.npz", replace(samples, y=np.full_like(samples.y, -1)))
+    assert_one_clear_line(run_script(*quick, "--test-data", tmp_path / "bare.npz"), "bare.npz", "no labelled")
     named = run_script(*quick, "--test-data", tmp_path / "other.npz", "--split", "province:a")
     assert_one_clear_line(named, "province:a")
 

@@ -53,7 +53,7 @@ def refuse_other_series(path, card, parts, base, samples, data):
     sizes = {part: len(rows) for part, rows in parts.items()}
     same = (Path(training["data"]).name == Path(data.path).name and training["series"] == sizes
             and not training.get("test_data"))  # tested on other samples: then it trained on this test part too
-    same = same and not training.get("start")  # weights that began with others may have seen any series
+    same = same and not training.get("start") and "adapted" not in card  # these may have seen any other series
     if same:  # the same rows, not only the same words: 'auto' may be 'site'
         theirs = split_samples(samples, training["split"], validation=training["validation"], test=training["test"],
                                seed=training["seed"])
