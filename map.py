@@ -53,7 +53,7 @@ def arguments(words=None):
     flag("--device", default="cpu", help="where the network runs: cpu, cuda")
     flag = parser.add_argument_group("work").add_argument
     flag("--window", type=int, metavar="PIXELS", help="side of the windows worked on one by one; None: whole storage "
-         "chunks of up to 131072 pixels")
+         "chunks of up to 65536 pixels")
     flag("--workers", type=int, default=0, metavar="N", help="Dask processes on this machine; 0 = this process alone")
     flag("--scheduler", metavar="tcp://HOST:PORT", help="Dask scheduler to work on instead; its workers need this "
          "code, STACK and the weights under the same paths")

@@ -27,7 +27,6 @@ sys.path.insert(0, str(ROOT))
 
 import models  # noqa: E402
 from data_loader import BANDS, NO_OBSERVATION, load_samples  # noqa: E402
-from mapping.windows import BATCH  # noqa: E402
 from mapping.workers import cores  # noqa: E402
 from utils.errors import InputError, run_main  # noqa: E402
 from utils.memory import keep_memory  # noqa: E402
@@ -103,11 +102,11 @@ def in_memory(net, series, on_cores, seconds=10):
     """Series a second of the network alone, with the series in memory."""
     keep_memory()  # as map.py does
     torch.set_num_threads(on_cores)
-    x = np.ascontiguousarray(np.resize(series, (8 * BATCH, *series.shape[1:])))
-    models.label(net, x[:BATCH], batch_size=BATCH)
+    x = np.ascontiguousarray(np.resize(series, (8 * models.BATCH, *series.shape[1:])))
+    models.label(net, x[:models.BATCH])
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
-        models.label(net, x, batch_size=BATCH)
+        models.label(net, x)
         done += len(x)
     return done / (time.perf_counter() - start)
 

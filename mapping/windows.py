@@ -20,8 +20,7 @@ from mapping.stack import Stack
 from utils.errors import InputError
 from utils.memory import keep_memory
 
-BATCH = 2048  # series given to the network at once; the last batch is filled up, so that all have one shape
-USUAL, LARGEST = 2**17, 2**18  # pixels of a window at 48 months: 126 and 252 MB, a few times over in memory
+USUAL, LARGEST = 2**16, 2**18  # pixels of a window at 48 months: 63 and 252 MB, a few times over in memory
 NETWORK_LOCK = threading.Lock()  # one window at a time uses the network of a process, while others read and write
 
 
@@ -123,10 +122,11 @@ def label_block(job, block):
 def as_series(pixels, usable):
     """Series (N, C, T) of the usable ones of pixels (T, C, y x), filled up to whole batches with the last of them.
 
-    They stay innermost in memory, as the network takes them, and where they can be are not even copied.
+    So all batches have one shape, and no bit of a label depends on the window. The series stay innermost in memory, as
+    the network takes them, and where they can be are not even copied.
     """
-    if not len(usable) == pixels.shape[2] == -(-len(usable) // BATCH) * BATCH:
-        pixels = pixels.take(np.pad(usable, (0, -len(usable) % BATCH), mode="edge"), axis=2)
+    if not len(usable) == pixels.shape[2] == -(-len(usable) // models.BATCH) * models.BATCH:
+        pixels = pixels.take(np.pad(usable, (0, -len(usable) % models.BATCH), mode="edge"), axis=2)
     return pixels.transpose(2, 1, 0)
 
 
@@ -135,7 +135,7 @@ def run_network(job, series):
     with NETWORK_LOCK:
         net = load_network(job.weights, job.digest, job.device)
         torch.set_num_threads(job.threads or threads_of_worker())
-        return models.label(net, series, batch_size=BATCH)
+        return models.label(net, series)
 
 
 @lru_cache(maxsize=1)

@@ -37,8 +37,8 @@ class PatchNet(nn.Module):
         h = h.unflatten(1, (tokens, self.patch)).transpose(1, 2).reshape(-1, tokens * batch)  # ((C + 1) patch, L B)
         h = product(self.embed, h).relu_()  # (W, L B)
         for layer, reach in zip(self.layers, self.reach):
-            y = product(layer, shift(h, reach * batch)).relu_()
-            h = h + nn.functional.dropout(y, self.dropout, self.training)
+            y = nn.functional.dropout(shifted_product(layer, h, reach * batch).relu_(), self.dropout, self.training)
+            h = h + y if torch.is_grad_enabled() else h.add_(y)  # in place, it stays in the cache
         score = product(self.score, h).view(self.n_classes, self.patch, tokens, batch).transpose(1, 2)
         return score.reshape(self.n_classes, -1, batch)[:, :steps].permute(2, 0, 1)  # (B, K, T)
 
@@ -48,12 +48,17 @@ def product(linear, h):
     return torch.addmm(linear.bias[:, None], linear.weight, h)
 
 
-def shift(h, columns):
-    """Move a quarter of the channels so many columns later, a quarter earlier, zeros coming in: (W, n) -> same."""
+def shifted_product(linear, h, columns):
+    """The linear layer on columns of which a quarter of the channels is moved so many later, a quarter earlier.
+
+    (channels in, n) -> (channels out, n), zeros coming in. Three products that add up: nothing is copied to be moved.
+    """
     quarter = len(h) // 4
-    later = nn.functional.pad(h[:quarter, :-columns], (columns, 0))
-    earlier = nn.functional.pad(h[quarter:2 * quarter, columns:], (0, columns))
-    return torch.cat([later, earlier, h[2 * quarter:]])
+    y = torch.addmm(linear.bias[:, None], linear.weight[:, 2 * quarter:], h[2 * quarter:])
+    weight, h = linear.weight.to(y.dtype), h.to(y.dtype)  # autocast leaves alone what works in place
+    y[:, columns:].addmm_(weight[:, :quarter], h[:quarter, :-columns])
+    y[:, :-columns].addmm_(weight[:, quarter:2 * quarter], h[quarter:2 * quarter, columns:])
+    return y
 
 
 class Inputs(nn.Module):

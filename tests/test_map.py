@@ -128,7 +128,7 @@ def test_geotiff_grid_is_kept_to_the_last_digit(made, tmp_path):
             assert raster.transform == GRID and raster.crs == rasterio.CRS.from_string(CRS)
 
 
-def by_level(net, x, *, batch_size):
+def by_level(net, x):
     """Labels that a reader can foretell: the class is the first band's whole hundreds; all confidence 0.5."""
     return (np.maximum(x[:, 0], 0) // 100).astype(np.int8), np.full((len(x), x.shape[2]), 0.5, np.float32)
 
@@ -179,8 +179,8 @@ def test_every_pixel_without_a_label_has_a_reason(tmp_path, monkeypatch):
     assert pixels["reason"][0, :, 0].tolist() == [1, 2, 0, 0, 0, 0]
     assert ((pixels["reason"] > 0) == (pixels["labels"] == 255)).all()
 
-    monkeypatch.setattr(models, "label", lambda net, x, batch_size: (np.full(x[:, 0].shape, -1, np.int8),
-                                                                     np.zeros(x[:, 0].shape, np.float32)))
+    monkeypatch.setattr(models, "label", lambda net, x: (np.full(x[:, 0].shape, -1, np.int8),
+                                                         np.zeros(x[:, 0].shape, np.float32)))
     pixels, _, _ = draw(tmp_path / "monthly", tmp_path / "net.safetensors", tmp_path / "silent")
     assert set(np.unique(pixels["reason"])) == {1, 3} and (pixels["labels"] == 255).all()
 

@@ -18,13 +18,13 @@ def decode(logits, switch_cost):
     labels = score.sum(dim=0).max(dim=0).indices.repeat(len(score), 1)  # (T, B)
     rows = torch.nonzero((score.gather(1, labels[:, None])[:, 0] < score.amax(dim=1)).any(dim=0)).squeeze(1)
     if len(rows):
-        labels[:, rows] = best_path(score[:, :, rows], switch_cost)
+        labels[:, rows] = best_path(score.index_select(2, rows), switch_cost)
     return labels.T
 
 
 def best_path(score, switch_cost):
     """Viterbi with one cost for every change: score (T, K, B) -> labels (T, B)."""
-    total = score.contiguous().clone()  # of the best path that ends in month t with class k
+    total = score.clone()  # of the best path that ends in month t with class k
     changed = torch.empty_like(total[:, 0])  # the same, had the class changed after month t
     for month in range(1, len(total)):
         torch.sub(total[month - 1].amax(dim=0), switch_cost, out=changed[month - 1])
