@@ -112,7 +112,7 @@ def test_finished_weights_get_a_row_without_training(file, weights, tmp_path, mo
 
 @pytest.mark.parametrize("changed, split", [
     ({"split": "sample"}, "site"), ({"split": "sample", "seed": 1}, "sample"), ({"data": "other.npz"}, "site"),
-    ({"test_data": "other.npz"}, "site"),
+    ({"test_data": "other.npz"}, "site"), ({"start": "other.safetensors"}, "site"),
     ({"test": 0.3}, "site"), ({"validation": 0.3}, "site"),
     ({"series": {"train": 40, "validation": 10, "test": 10}}, "site"),
 ])
@@ -121,6 +121,13 @@ def test_weights_that_may_have_seen_the_test_part_are_refused(changed, split, fi
     with pytest.raises(InputError, match=r"other.safetensors: trained with .* expected data samples.npz") as error:
         call(monkeypatch, "--data", file, "--methods", other, "--split", split, "--out", tmp_path / "out")
     assert "\n" not in str(error.value) and not (tmp_path / "out" / "scores.csv").exists()
+
+
+def test_weights_that_were_adapted_to_other_series_are_refused(file, weights, tmp_path, monkeypatch):
+    other, net = tmp_path / "other.safetensors", models.load(weights)
+    models.save(other, net, adapted={"data": str(file)})
+    with pytest.raises(InputError, match="may have seen the test part"):
+        call(monkeypatch, "--data", file, "--methods", other, "--out", tmp_path / "out")
 
 
 @pytest.mark.parametrize("arguments, said", [
