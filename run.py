@@ -32,7 +32,7 @@ from utils.errors import InputError, run_main
 from utils.files import whole
 from utils.legend import COAST, URBAN, legend_for
 from utils.metrics import confusion, transition_matrix, transition_scores
-from utils.training import HISTORY_SCORES, Settings, fit, published_scores, settings_of
+from utils.training import HISTORY_SCORES, Settings, best_row, fit, published_scores, settings_of
 
 LEGENDS = {"urban": URBAN, "coast": COAST}
 FREE_TO_CHANGE = ("resume", "name", "runs", "weights", "device", "threads")  # when a run is resumed
@@ -209,7 +209,7 @@ def open_run(folder, options, samples, parts):
 
 def finish(net, history, train, validation, test, options, settings, folder):
     """Read the test part, once; write weights, scores and figures, and say where they are."""
-    best = history.loc[history["score"].idxmax()]
+    best = history.iloc[best_row(history, settings)]
     classes = len(test.legend)
     labels, _ = models.label(net, test.x)
     found = {"validation": {name: float(best[name]) for name in HISTORY_SCORES},

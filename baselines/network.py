@@ -6,7 +6,7 @@ import torch
 import models
 from baselines.segments import without_observation
 from utils.errors import InputError
-from utils.training import fit, settings_of
+from utils.training import best_row, fit, settings_of
 
 PAPER = "-paper"  # 'fcn-paper' is the network fcn trained by the published recipe
 
@@ -30,8 +30,8 @@ class Network:
         torch.manual_seed(self.settings.seed)
         net = models.build(self.name, bands=train.bands, legend=train.legend).to(device)
         self.net, history = fit(net, train, validation, self.settings, progress=False)
-        best = history.loc[history["score"].idxmax()]
-        self.setting = {"recipe": self.recipe, "epochs": len(history), "best_epoch": int(best["epoch"])}
+        best = best_row(history, self.settings) + 1
+        self.setting = {"recipe": self.recipe, "epochs": len(history), "best_epoch": best}
         return self
 
     def predict(self, samples):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +10,7 @@ from tests.conftest import make_samples
 from utils import training
 from utils.augment import AUGMENTATIONS
 from utils.errors import InputError
-from utils.training import class_weights, fit, settings_of
+from utils.training import Settings, best_row, class_weights, fit, settings_of
 
 
 def small(samples, seed=0):
@@ -34,6 +35,13 @@ def test_the_epoch_kept_is_the_best_on_validation():
     assert (probability == unseen.y).mean() == pytest.approx(history.loc[history["score"].idxmax(), "OA"])
     parts = history[["OA", "spatial_F1", "temporal_F1"]].mean(axis=1)
     np.testing.assert_allclose(history["score"], parts)
+
+
+@pytest.mark.parametrize("patience, kept", [(0, [0, 1, 2, 3, 4, 5, 6, 6]), (8, [0, 0, 0, 3, 3, 3, 3, 3])])
+def test_an_early_lucky_epoch_is_not_kept_where_the_schedule_runs_to_its_end(patience, kept):
+    history = pd.DataFrame({"score": [0.5, 0.4, 0.3, 0.9, 0.8, 0.6, 0.7, 0.7]})
+    settings = Settings(epochs=8, patience=patience)
+    assert [best_row(history[:rows], settings) for rows in range(1, 9)] == kept
 
 
 @pytest.mark.parametrize("recipe", ["modern", "paper"])

@@ -54,7 +54,7 @@ PAPER = {"epochs": 100, "batch_size": 64, "optimizer": "adam", "learning_rate": 
 
 
 def fit(net, train, validation, settings, *, folder=None, resume=False, progress=True):
-    """Train `net` on Samples `train`, keep the epoch that is best on Samples `validation`.
+    """Train `net` on Samples `train`, keep the epoch that is best on Samples `validation` (see `best_row`).
 
     The score that chooses is the mean of OA, spatial F1 and temporal F1, the last two after a 3-month majority filter.
     folder: where state and history go after every epoch; `resume` continues from there, bit for bit on a CPU. Under
@@ -84,9 +84,9 @@ def fit(net, train, validation, settings, *, folder=None, resume=False, progress
             loss = train_epoch(model, average, optimizer, x, y, weights, settings, epoch)
             row = shared({"epoch": epoch + 1, "learning_rate": optimizer.param_groups[0]["lr"], "train_loss": loss,
                           **evaluate(average, validation)})
-            if best is None or row["score"] > max(each["score"] for each in history):
-                best = {name: value.clone() for name, value in average.state_dict().items()}
             history.append(row | {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used})
+            if best_row(history, settings) == epoch:
+                best = {name: value.clone() for name, value in average.state_dict().items()}
             if folder is not None and rank == 0:
                 save_state(folder, net, average, optimizer, best, history)
             bar.set_postfix(loss=f"{loss:.3f}", OA=f"{row['OA']:.4f}", score=f"{row['score']:.4f}")
@@ -174,6 +174,17 @@ def shared(row):
     rows = [row]
     dist.broadcast_object_list(rows, src=0)
     return rows[0]
+
+
+def best_row(history, settings):
+    """Number of the row to keep of a history (DataFrame or list of rows): that of the best score, the first of several.
+
+    Of a schedule that runs to its end only the last quarter counts: before it the steps are large, and an epoch that is
+    the best by luck does worse on other sites.
+    """
+    score = list(pd.DataFrame(history)["score"])
+    start = 0 if settings.patience else min(settings.epochs * 3 // 4, len(score) - 1)
+    return score.index(max(score[start:]), start)
 
 
 def stale_epochs(history):
