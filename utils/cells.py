@@ -32,8 +32,8 @@ from utils.splits import split_groups
 
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE_CODE = ("baselines/*.py", "data_loader.py", "utils/splits.py", "utils/changes.py", "utils/metrics.py")
-NETWORK_CODE = ("models/*.py", "baselines/network.py", "utils/training.py", "utils/augment.py", "data_loader.py",
-                "utils/splits.py", "utils/changes.py", "utils/metrics.py")
+NETWORK_CODE = ("models/*.py", "baselines/network.py", "utils/training.py", "utils/augment.py", "utils/decode.py",
+                "data_loader.py", "utils/splits.py", "utils/changes.py", "utils/metrics.py")
 TEST_AT_ONCE = 10_000  # transfer tests on whole groups; this many series of each are enough
 
 
