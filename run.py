@@ -32,6 +32,7 @@ from utils.errors import InputError, run_main
 from utils.files import whole
 from utils.legend import COAST, URBAN, legend_for
 from utils.metrics import confusion, transition_matrix, transition_scores
+from utils.splits import sites_from_coordinates
 from utils.training import HISTORY_SCORES, Settings, best_row, fit, published_scores, settings_of
 
 LEGENDS = {"urban": URBAN, "coast": COAST}
@@ -52,7 +53,8 @@ def make_parser():
     data.add_argument("--split", default="auto", help="auto, site, sample, province:A,B, or a file of ids")
     data.add_argument("--validation", type=float, default=0.15, help="share of sites that choose the epoch")
     data.add_argument("--test", type=float, default=0.15, help="share of sites read once, at the end")
-    data.add_argument("--test-data", help="test on these samples instead of a part of --data")
+    data.add_argument("--test-data", help="test on these samples instead of a part of --data; if they are "
+                      "from the same sites, --split auto draws the validation part from all sites too")
     data.add_argument("--limit", type=int, default=0, help="train on this many series only, drawn at random; 0 = all")
     net = parser.add_argument_group("network")
     net.add_argument("--model", default="patchnet", help=f"one of {', '.join(models.NETWORKS)}")
@@ -87,7 +89,9 @@ def main():
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     samples, test = load_data(options)
     share = 0 if test is not None else options.test
-    parts = split_samples(samples, options.split, validation=options.validation, test=share, seed=options.seed)
+    # Validation is drawn as the test is: from sites that training knows, if the test samples are from such.
+    split = "sample" if options.split == "auto" and test is not None and share_sites(samples, test) else options.split
+    parts = split_samples(samples, split, validation=options.validation, test=share, seed=options.seed)
     if options.limit:
         drawn = np.random.default_rng(options.seed).permutation(parts["train"])[:options.limit]
         parts["train"] = np.sort(drawn)
@@ -127,6 +131,16 @@ def load_data(options):
         raise InputError(f"{options.test_data}: bands or classes {test.legend.names} found; expected those of "
                          f"{options.data}, {samples.legend.names}")
     return samples, test
+
+
+def share_sites(samples, others):
+    """Whether two sets of samples have a site in common, by the names of their sites or by their coordinates."""
+    if samples.site is not None and others.site is not None:
+        return bool(np.isin(others.site, samples.site).any())
+    if samples.lonlat is None or others.lonlat is None:
+        return False
+    site = sites_from_coordinates(np.concatenate([samples.lonlat, others.lonlat]))
+    return bool(np.isin(site[len(samples):], site[:len(samples)]).any())
 
 
 def read_options(parser):

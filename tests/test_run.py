@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 
 import models
+import run
 from data_loader import save_samples
 from tests.conftest import ROOT, assert_one_clear_line, run_script
 
@@ -110,12 +111,26 @@ def test_training_starts_from_given_weights(tmp_path, quick):
     assert_one_clear_line(wrong, "tiny-patchnet.safetensors", "bands")
 
 
+@pytest.mark.parametrize("site, lonlat, same", [
+    (["a", "b"], None, True), (["c", "d"], None, False),
+    (None, [[121.0, 31.0], [110.0, 20.0]], True), (None, [[130.0, 31.0], [110.0, 20.0]], False), (None, None, False),
+])
+def test_samples_of_the_same_sites_are_known_by_name_or_by_place(samples, site, lonlat, same):
+    two = replace(samples.take([0, 1]), site=np.array(["a", "z"]), lonlat=np.array([[121.001, 31.0], [121.5, 31.0]]))
+    others = replace(two, site=None if site is None else np.array(site),
+                     lonlat=None if lonlat is None else np.array(lonlat))
+    assert run.share_sites(two, others) == same
+
+
 def test_other_samples_are_the_test_where_they_are_given(tmp_path, quick, samples):
     save_samples(tmp_path / "other.npz", samples.take(np.arange(7)))
     process = run_script(*quick, "--test-data", tmp_path / "other.npz")
     assert process.returncode == 0 and "7 test" in process.stdout, process.stderr
     split = pd.read_csv(tmp_path / "runs" / "tiny-patchnet" / "split.csv")
     assert set(split["part"]) == {"train", "validation"} and len(split) == len(samples)
+    site = pd.Series(samples.site, samples.ids).loc[split["sample"].astype(str)].to_numpy()
+    both = split["part"].groupby(site).nunique()
+    assert (both == 2).any()  # the test is of the same sites, so validation holds out none
     assert_one_clear_line(run_script(*quick, "--test-data", tmp_path / "absent.npz"), "absent.npz", "not found")
     save_samples(tmp_path / "bare.npz", replace(samples, y=np.full_like(samples.y, -1)))
     assert_one_clear_line(run_script(*quick, "--test-data", tmp_path / "bare.npz"), "bare.npz", "no labelled")
