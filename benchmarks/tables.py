@@ -95,7 +95,8 @@ def cell(values):
 def gaps_table(rows):
     head = ["network", "seed", "as they are", "six in a row", "30 % missing", "50 % missing", "ECE"]
     columns = ["OA", "OA_6_in_a_row", "OA_30_missing", "OA_50_missing", "ECE"]
-    lines = [[f"`{row['network']}`", str(row["seed"]), *(f"{row[name]:.4f}" for name in columns)]
+    lines = [[f"`{row['network']}`", str(row["seed"]), *(f"{row[name]:.4f}" if row[name] == row[name] else "-"
+                                                         for name in columns)]
              for row in rows.to_dict("records")]
     return markdown(head, lines)
 
