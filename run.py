@@ -51,7 +51,8 @@ def make_parser():
     data.add_argument("--bands", help="bands to use, with commas; all ten if not given")
     data.add_argument("--classes", help="classes to keep, with commas; the others are merged into 'other'")
     data.add_argument("--split", default="auto", help="auto, site, sample, province:A,B, or a file of ids")
-    data.add_argument("--validation", type=float, default=0.15, help="share of sites that choose the epoch")
+    data.add_argument("--validation", type=float, help="share that chooses the epoch: of the sites, 0.15 if not given; "
+                      "of the series, 0.1, with --test-data from the same sites")
     data.add_argument("--test", type=float, default=0.15, help="share of sites read once, at the end")
     data.add_argument("--test-data", help="test on these samples instead of a part of --data; if they are "
                       "from the same sites, --split auto draws the validation part from all sites too")
@@ -90,7 +91,10 @@ def main():
     samples, test = load_data(options)
     share = 0 if test is not None else options.test
     # Validation is drawn as the test is: from sites that training knows, if the test samples are from such.
-    split = "sample" if options.split == "auto" and test is not None and share_sites(samples, test) else options.split
+    known = options.split == "auto" and test is not None and share_sites(samples, test)
+    if options.validation is None:
+        options.validation = 0.1 if known else 0.15
+    split = "sample" if known else options.split
     parts = split_samples(samples, split, validation=options.validation, test=share, seed=options.seed)
     if options.limit:
         drawn = np.random.default_rng(options.seed).permutation(parts["train"])[:options.limit]
