@@ -5,5 +5,6 @@ stack                       a stack as reflectance x 10^4, month by month
 windows, workers            labels of its pixels, window by window, in threads or on Dask
 parts                       finished windows on disk, so that an interrupted map can go on
 products, mosaic            labels -> dates and kinds of change -> rasters of the whole area, hectares
+pipeline                    all of these in their order
 raster, area, figures       the rasters' formats and colours, the ground area of pixels, the figures
 """

@@ -17,13 +17,13 @@ LISTED = 8  # transitions that a legend names, the largest ones; the rest share 
 REST, REST_COLOUR = "other transitions", "#7a7a7a"
 
 
-def draw_figures(folder, products, rows):
-    """Draw the three figures into the folder of the finished rasters; rows: as `mapping.mosaic.summary` gives."""
-    folder = Path(folder)
+def draw_figures(rasters, folder, products, rows):
+    """Draw the three figures of the map in the folder `rasters` into `folder`; rows: `mapping.mosaic.summary`."""
+    rasters, folder = Path(rasters), Path(folder)
     transitions = largest_transitions([row for row in rows if row[0] == "transition"], products)
     months = products["labels"].bands
     figures = {
-        "map": draw_map(folder, products, transitions),
+        "map": draw_map(rasters, products, transitions),
         "classes": draw_classes([row for row in rows if row[0] == "class"], months, products["labels"]),
         "transitions": draw_transitions(months, transitions)}
     for name, figure in figures.items():

@@ -1,4 +1,4 @@
-"""From finished windows to the map: Cloud-Optimised GeoTIFFs and the summary, one window in memory at a time."""
+"""From finished windows to the map: Cloud-Optimised GeoTIFFs, summary, figures; one window in memory at a time."""
 
 import csv
 import shutil
@@ -13,8 +13,9 @@ from rasterio.windows import Window as RasterWindow
 from tqdm import tqdm
 
 from mapping.area import pixel_hectares
+from mapping.figures import draw_figures
 from mapping.products import window_products
-from mapping.raster import create, write_cog
+from mapping.raster import add_overviews, create, write_cog
 from mapping.workers import Workers, cores, stream
 from utils.errors import InputError
 
@@ -23,17 +24,14 @@ NO_LABEL = "no label"
 MILLIMETRES = 10**10  # square millimetres in a hectare
 
 
-def assemble(parts, folder, windows, stack, products, filter_width):
-    """Write every raster of the map into `folder`, and return the pixel counts of the summary.
+def assemble(parts, raw, windows, stack, products, filter_width):
+    """Write every raster of the map into the folder `raw`, as plain GeoTIFF, and return the counts of the summary.
 
     parts: the work folder; windows: all of the stack; products: as `products_for` gives; filter_width: of the spatial
     majority filter, pixels. Returns the counts of `mapping.products.count` for the whole area, in square millimetres.
     Raises InputError.
     """
-    raw = Path(parts) / "raw"
-    for empty in (raw, Path(folder)):  # of an earlier try
-        shutil.rmtree(empty, ignore_errors=True)
-        empty.mkdir()
+    raw = empty(raw)
     totals = [0, 0]
     lines = {}
     for window in windows:
@@ -53,18 +51,41 @@ def assemble(parts, folder, windows, stack, products, filter_width):
                         raster.write(layers[name], window=RasterWindow.from_slices(rows, columns))
                     totals = [total + more for total, more in zip(totals, counts)]
                     bar.update()
-            with ThreadPoolExecutor(cores()) as pool:
-                list(pool.map(lambda name: finish(raw, folder, products[name]), products))
+            for name in products:
+                add_overviews(raw / f"{name}.tif")
     except (rasterio.errors.RasterioError, OSError) as error:
-        raise InputError(f"{folder}: the map cannot be written ({error}); is the disk full?") from error
+        raise cannot_write(raw, error) from error
     return totals
 
 
-def finish(raw, folder, product):
-    """COG of one product; the raw raster goes, so that the disk need not hold both for long."""
-    source = raw / f"{product.name}.tif"
-    write_cog(source, Path(folder) / f"{product.name}.tif", product)
-    source.unlink()
+def finish(raw, folder, products, rows):
+    """Write the finished map into `folder`: COGs and figures of the rasters in `raw`, and the summary's rows.
+
+    Everything only reads `raw`, and so goes on at the same time. Raises InputError.
+    """
+    folder = empty(folder)
+    write_summary(folder / "summary.csv", rows)
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ThreadPoolExecutor(max(2, cores())) as pool:
+            jobs = [pool.submit(draw_figures, raw, folder, products, rows)]
+            jobs += [pool.submit(write_cog, Path(raw) / f"{name}.tif", folder / f"{name}.tif", product)
+                     for name, product in products.items()]
+            for job in jobs:
+                job.result()
+    except (rasterio.errors.RasterioError, OSError) as error:
+        raise cannot_write(folder, error) from error
+
+
+def empty(folder):
+    """The folder, with nothing in it of an earlier try."""
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(folder).mkdir()
+    return Path(folder)
+
+
+def cannot_write(folder, error):
+    """InputError for rasters that the disk did not take."""
+    return InputError(f"{folder}: the map cannot be written ({error}); is the disk full?")
 
 
 def summary(classes, transitions, months, legend):

@@ -131,11 +131,15 @@ def rgb(colour):
     return tuple(int(colour[i:i + 2], 16) for i in (1, 3, 5))
 
 
-def write_cog(source, path, product):
-    """Turn a GeoTIFF into a COG with its QGIS style beside it."""
-    with rasterio.open(source, "r+") as raster:  # uncompressed and band by band, overviews cost next to nothing
+def add_overviews(path):
+    """Add overviews to a GeoTIFF; uncompressed and band by band, they cost next to nothing."""
+    with rasterio.open(path, "r+") as raster:
         factors = [2**i for i in range(1, 20) if max(raster.shape) > 2**i * COG_OPTIONS["BLOCKSIZE"] // 2]
         raster.build_overviews(factors, Resampling.nearest)
+
+
+def write_cog(source, path, product):
+    """Turn a GeoTIFF with overviews into a COG with its QGIS style beside it."""
     copy(str(source), str(path), **COG_OPTIONS)
     with rasterio.open(path) as raster:  # a full disk may only show now: the last tile is the last thing written
         raster.read(1, window=((raster.height - 1, raster.height), (raster.width - 1, raster.width)))

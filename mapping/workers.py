@@ -4,10 +4,12 @@ All three take the same calls (`submit`, as in concurrent.futures), so nothing e
 """
 
 import itertools
+import multiprocessing
 import os
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 
 from utils.errors import InputError
 
@@ -32,6 +34,16 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+def start_fork_server():
+    """Begin to import what local workers need, once, in a process from which all of them are then forked.
+
+    It goes on beside the caller's own imports. Where there is no fork, workers start as Dask starts them, and later.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        forkserver.set_forkserver_preload(["distributed", "mapping.windows"])
+        forkserver.ensure_running()
+
+
 @contextmanager
 def open_workers(workers=0, scheduler=None):
     """Yield Workers: this process alone (workers 0), `workers` local Dask processes, or those of a Dask scheduler."""
@@ -42,9 +54,12 @@ def open_workers(workers=0, scheduler=None):
         finally:
             executor.shutdown(cancel_futures=True)
         return
+    import dask
     from distributed import Client, LocalCluster  # slow to import
 
     if scheduler is None:
+        if "forkserver" in multiprocessing.get_all_start_methods():
+            dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
         with LocalCluster(n_workers=workers, threads_per_worker=AHEAD, processes=True, dashboard_address=None,
                           memory_limit=0) as cluster, Client(cluster) as client:
             yield dask_workers(client, "the local cluster", max(1, cores() // workers))

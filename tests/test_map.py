@@ -21,6 +21,7 @@ from stack_files import CRS, FIRST, GRID, read_map, save_network, values, write_
 import map as map_script
 import models
 from data_loader import BANDS
+from mapping import mosaic, pipeline
 from mapping.stack import open_stack
 from mapping.windows import window_size
 from utils.changes import spatial_majority_filter
@@ -68,7 +69,7 @@ def test_windows_chunks_and_interruptions_leave_no_trace_in_the_pixels(
         made, tmp_path_factory, stack, window, width, stop_after, ahead):
     out = tmp_path_factory.mktemp("out") / "map"
     flags = (made / stack, made / "net.safetensors", out, "--window", window, "--filter", width)
-    save = map_script.save_part
+    save = pipeline.save_part
     kept = []
 
     def save_some(*words):
@@ -79,13 +80,13 @@ def test_windows_chunks_and_interruptions_leave_no_trace_in_the_pixels(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mapping.workers.AHEAD", ahead)
-        patch.setattr(map_script, "draw_figures", lambda *words: None)
-        patch.setattr(map_script, "save_part", save_some)
+        patch.setattr(mosaic, "draw_figures", lambda *words: None)
+        patch.setattr(pipeline, "save_part", save_some)
         try:
             draw(*flags)
         except Interrupted:
             assert not list(out.glob("*.tif")), "an interrupted map has no file under its final name"
-            patch.setattr(map_script, "save_part", lambda *words: (kept.append(words[1]), save(*words)))
+            patch.setattr(pipeline, "save_part", lambda *words: (kept.append(words[1]), save(*words)))
             draw(*flags, "--resume")
     assert len(kept) == len(set(kept)), "no window is labelled twice"
     assert same(read_map(out), read_map(made / f"filter{width}"))
@@ -207,8 +208,8 @@ def test_hectares_add_up_to_the_ground_area_in_degrees(tmp_path, monkeypatch):
 
 def test_resume_computes_only_what_is_missing_and_never_mixes_maps(made, tmp_path, monkeypatch):
     flags = (made / "8.zarr", made / "net.safetensors", tmp_path / "out")
-    save = map_script.save_part
-    monkeypatch.setattr(map_script, "save_part", lambda parts, window, layers: (
+    save = pipeline.save_part
+    monkeypatch.setattr(pipeline, "save_part", lambda parts, window, layers: (
         save(parts, window, layers) if window.top == 0 else (_ for _ in ()).throw(Interrupted)))
     with pytest.raises(Interrupted):
         draw(*flags, "--window", 10)
@@ -234,14 +235,14 @@ def test_resume_computes_only_what_is_missing_and_never_mixes_maps(made, tmp_pat
 
 
 def test_a_part_that_was_damaged_is_named(made, tmp_path, monkeypatch):
-    save = map_script.save_part
+    save = pipeline.save_part
 
     def save_then_damage(parts, window, layers):
         save(parts, window, layers)
         file = parts / f"{window.name}.npy"
         file.write_bytes(file.read_bytes()[:-10])
 
-    monkeypatch.setattr(map_script, "save_part", save_then_damage)
+    monkeypatch.setattr(pipeline, "save_part", save_then_damage)
     with pytest.raises(InputError, match=r"0000000_0000000\.npy.*--resume"):
         draw(made / "8.zarr", made / "net.safetensors", tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.tif"))
@@ -275,7 +276,7 @@ def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_
                    for _ in range(2)]
         try:
             cluster.wait_for_workers(2, timeout=120)
-            save, kept = map_script.save_part, []
+            save, kept = pipeline.save_part, []
 
             def save_and_kill(*words):
                 save(*words)
@@ -283,7 +284,7 @@ def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_
                 if len(kept) == 3:
                     workers[0].send_signal(signal.SIGKILL)
 
-            monkeypatch.setattr(map_script, "save_part", save_and_kill)
+            monkeypatch.setattr(pipeline, "save_part", save_and_kill)
             draw(made / "5.zarr", made / "net.safetensors", tmp_path / "out", "--window", 4, "--scheduler",
                  cluster.scheduler_address)
         finally:
