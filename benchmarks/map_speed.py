@@ -95,7 +95,7 @@ def measure(net, series, stack, side, weights, workers, on_cores):
     after = in_memory(net, series, on_cores)
     alone, rate = (before + after) / 2, side**2 / seconds
     return ("map.py", round(side**2 / 2**20, 2), workers, on_cores, round(seconds, 1), round(rate), labelling,
-            round(alone), round(rate / alone, 3), round(peak, 2))
+            round(alone), round(rate / alone, 3), "" if workers else round(peak, 2))  # workers are no children of it
 
 
 def in_memory(net, series, on_cores, seconds=10):
