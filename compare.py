@@ -18,13 +18,10 @@ from pathlib import Path
 
 import baselines
 from baselines.network import known_networks
-from data_loader import load_samples, split_samples
-from utils import compare_plots
-from utils.cells import Cell, Data, build, run_cells
-from utils.errors import InputError, run_main
-from utils.files import whole
-from utils.finished import SUFFIX, finished_cell
-from utils.studies import (
+from comparing import figures
+from comparing.cells import Cell, Data, build, run_cells
+from comparing.finished import SUFFIX, finished_cell
+from comparing.studies import (
     STUDIES,
     STUDY_METHODS,
     markdown,
@@ -34,6 +31,9 @@ from utils.studies import (
     study_table,
     transition_table,
 )
+from data_loader import load_samples, split_samples
+from utils.errors import InputError, run_main
+from utils.files import whole
 
 
 def make_parser():
@@ -139,19 +139,19 @@ def draw_comparison(table, cells, results, samples, folder):
     rows = results[0].rows
     with whole(folder / "transitions.csv") as path:
         transition_table(cells, results, samples).to_csv(path, index=False)
-    save(compare_plots.score_bars(mean_and_spread(table, ["method"])), folder / "scores.png")
-    save(compare_plots.date_errors(samples.y[rows], labels), folder / "date_errors.png")
+    save(figures.score_bars(mean_and_spread(table, ["method"])), folder / "scores.png")
+    save(figures.date_errors(samples.y[rows], labels), folder / "date_errors.png")
     if len(labels) > 1:
-        save(compare_plots.disagreements(samples, rows, labels), folder / "disagreements.png")
+        save(figures.disagreements(samples, rows, labels), folder / "disagreements.png")
 
 
 def draw_study(table, study, folder):
     """The picture of a study."""
     if study == "transfer":
         mean = mean_and_spread(table, ["method", "train", "test"])
-        save(compare_plots.transfer_squares(mean), folder / "study_transfer.png")
+        save(figures.transfer_squares(mean), folder / "study_transfer.png")
     else:
-        save(compare_plots.study_lines(mean_and_spread(table, ["method", study]), study), folder / f"study_{study}.png")
+        save(figures.study_lines(mean_and_spread(table, ["method", study]), study), folder / f"study_{study}.png")
 
 
 def save(figure, path):

@@ -61,14 +61,19 @@ def main():
 
 
 def accuracy_table(rows):
-    """One row a network: the mean over the seeds, and their spread where there are several."""
+    """One row a network: the mean over the seeds, and their spread where there are several.
+
+    The errors (1 - OA) are compared with those of fcn for the same seed, which also draws the split.
+    """
+    fcn = rows[rows["network"] == "fcn"].set_index("seed")["OA"]
     lines = []
     for (network, recipe), runs in rows.groupby(["network", "recipe"], sort=False):
-        cells = [cell(runs[score]) for score in NAMES]
+        errors = ((1 - runs["OA"]) / (1 - runs["seed"].map(fcn))).dropna()
+        cells = [cell(runs[score]) for score in NAMES] + [cell(errors, 2) if len(errors) else "-"]
         name = f"`{network}`" + (" `--recipe paper`" if recipe == "paper" else "")
         size, minutes = f"{runs['parameters'].iloc[0]:,}", f"{runs['cpu_minutes'].mean():.1f}"
         lines.append([name, *cells, size, minutes, str(len(runs))])
-    return markdown(["network", *NAMES.values(), "parameters", "CPU minutes", "seeds"], lines)
+    return markdown(["network", *NAMES.values(), "errors, x `fcn`", "parameters", "CPU minutes", "seeds"], lines)
 
 
 def province_table(rows):
@@ -87,18 +92,20 @@ def province_table(rows):
     return markdown(["network", *names, "mean of " + ", ".join(common), "mean OA"], lines)
 
 
-def cell(values):
-    spread = f" ± {values.std():.4f}" if len(values) > 1 else ""
-    return f"{values.mean():.4f}{spread}"
+def cell(values, digits=4):
+    spread = f" ± {values.std():.{digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{digits}f}{spread}"
 
 
 def gaps_table(rows):
-    head = ["network", "seed", "as they are", "six in a row", "30 % missing", "50 % missing", "ECE"]
-    columns = ["OA", "OA_6_in_a_row", "OA_30_missing", "OA_50_missing", "ECE"]
-    lines = [[f"`{row['network']}`", str(row["seed"]), *(f"{row[name]:.4f}" if row[name] == row[name] else "-"
-                                                         for name in columns)]
-             for row in rows.to_dict("records")]
-    return markdown(head, lines)
+    """One row a network: OA with all months, the points lost to gaps, ECE; mean over the seeds, and their spread."""
+    lost = {"six in a row": "OA_6_in_a_row", "30 % missing": "OA_30_missing", "50 % missing": "OA_50_missing"}
+    lines = []
+    for network, runs in rows.groupby("network", sort=False):
+        cells = [cell(100 * (runs["OA"] - runs[column]), 2) for column in lost.values()]
+        error = cell(runs["ECE"]) if runs["ECE"].notna().all() else "-"
+        lines.append([f"`{network}`", cell(runs["OA"]), *cells, error, str(len(runs))])
+    return markdown(["network", "OA", *lost, "ECE", "seeds"], lines)
 
 
 def speed_table(speed):

@@ -22,10 +22,10 @@ import compare
 import models
 import run
 from baselines.network import Network
+from comparing import cells as cells_module
+from comparing import figures, studies
+from comparing.cells import Cell, Data, cell_path, load_result, parts_for, run_cells, site_groups, with_gaps
 from data_loader import BANDS, Samples, load_samples, save_samples
-from utils import cells as cells_module
-from utils import compare_plots, studies
-from utils.cells import Cell, Data, cell_path, load_result, parts_for, run_cells, site_groups, with_gaps
 from utils.errors import InputError
 from utils.legend import COAST
 
@@ -308,9 +308,9 @@ def test_figures_take_one_or_many_methods_and_no_change():
     still = np.zeros_like(samples.y)
     for count in (2, 12):
         labels = {f"method {number}": still for number in range(count)}
-        assert compare_plots.date_errors(still, labels) is not None
-        assert compare_plots.disagreements(samples, np.arange(90), labels) is not None
-        assert len(set(compare_plots.colour_of(labels).values())) == count
+        assert figures.date_errors(still, labels) is not None
+        assert figures.disagreements(samples, np.arange(90), labels) is not None
+        assert len(set(figures.colour_of(labels).values())) == count
 
 
 def test_a_network_needs_a_validation_part():

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from comparing.cells import parts_for, site_groups
 from data_loader import BANDS
-from utils.cells import parts_for, site_groups
 from utils.errors import InputError
 from utils.metrics import transition_scores
 from utils.training import published_scores

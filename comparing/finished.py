@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from baselines.network import finished
+from comparing.cells import parts_for, tested
 from data_loader import split_samples
-from utils.cells import parts_for, tested
 from utils.errors import InputError
 from utils.metrics import scores
 
