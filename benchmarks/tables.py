@@ -21,6 +21,8 @@ CARD = HERE.parent / "model_data" / "README.md"
 NAMES = {"OA": "OA", "mIoU": "mIoU", "sequence_accuracy": "sequence accuracy", "spatial_F1": "spatial F1",
          "temporal_F1": "temporal F1", "spatial_change_F1": "spatial, change", "temporal_change_F1": "temporal, change"}
 
+DECODED = ("OA", "sequence_accuracy", "spatial_F1", "temporal_F1", "temporal_change_F1")
+
 
 def main():
     text = README.read_text()
@@ -32,6 +34,8 @@ def main():
         text = put(text, "provinces", province_table(provinces))
     gaps = pd.read_csv(HERE / "robustness.csv")
     text = put(text, "gaps", gaps_table(gaps[(gaps["data"] == "coast_train.npz") & (gaps["split"] == "site")]))
+    decoding = pd.read_csv(HERE / "decoding.csv")
+    text = put(text, "decoding", decoding_table(decoding[decoding["data"] == "coast_train.npz"]))
     if (HERE / "speed.csv").exists():
         speed = pd.read_csv(HERE / "speed.csv")
         text = put(text, "speed", speed_table(speed))
@@ -106,6 +110,12 @@ def gaps_table(rows):
         error = cell(runs["ECE"]) if runs["ECE"].notna().all() else "-"
         lines.append([f"`{network}`", cell(runs["OA"]), *cells, error, str(len(runs))])
     return markdown(["network", "OA", *lost, "ECE", "seeds"], lines)
+
+
+def decoding_table(rows):
+    """One row a way to decode, the mean over the seeds, and their spread."""
+    lines = [[way, *(cell(runs[score]) for score in DECODED)] for way, runs in rows.groupby("way", sort=False)]
+    return markdown(["labels of", *(NAMES[score] for score in DECODED)], lines)
 
 
 def speed_table(speed):
