@@ -350,6 +350,13 @@ def test_an_error_reaches_the_terminal_as_one_line(tmp_path):
     assert_one_clear_line(run_script("map.py", *words), *named)
 
 
+def test_a_wrong_flag_is_answered_at_once_not_after_torch_is_imported(tmp_path):
+    code = ("import sys, map\ntry:\n    map.main(['stack', '--filter', '4', '--workers', '2'])\n"
+            "except ValueError as error:\n    print(error, 'torch' in sys.modules)\n")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "--filter: found 4" in done.stdout and done.stdout.endswith("False\n"), done.stdout + done.stderr
+
+
 def test_a_read_only_folder_is_named(made, tmp_path):
     tmp_path.chmod(0o500)
     if os.access(tmp_path, os.W_OK):
