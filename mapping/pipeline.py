@@ -15,6 +15,7 @@ from mapping.raster import products_for
 from mapping.stack import open_stack
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from mapping.workers import open_workers, stream
+from utils.memory import give_back_memory
 
 
 def make_map(args):
@@ -75,5 +76,6 @@ def label_windows(args, stack, settings, parts, windows):
         for window, layers in stream(workers, partial(label_window, job), missing):
             save_part(parts, window, layers)
             bar.update(window.height * window.width)
+    give_back_memory()
     seconds = time.perf_counter() - start
     print(f"labelled {left:,} pixels in {seconds:.0f} s ({left / seconds:,.0f} px/s)")

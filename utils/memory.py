@@ -17,3 +17,9 @@ def keep_memory():
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
         mallopt(arena_max, 1)
+
+
+def give_back_memory():
+    """Give back what `keep_memory` kept, when the work that needed it is done."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
