@@ -5,6 +5,7 @@ does which. What looks at neighbours comes later, in `mapping.products`.
 """
 
 import hashlib
+import itertools
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,9 +19,10 @@ from data_loader import NO_OBSERVATION, SHORTEST
 from mapping.raster import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
 from utils.errors import InputError
-from utils.memory import keep_memory
+from utils.memory import give_back_memory, keep_memory
 
 USUAL, LARGEST = 2**16, 2**18  # pixels of a window at 48 months: 63 and 252 MB, a few times over in memory
+FINISHED, TIDY = itertools.count(1), 8  # windows of this process; memory is tidied after every so many
 NETWORK_LOCK = threading.Lock()  # one window at a time uses the network of a process, while others read and write
 
 
@@ -97,6 +99,8 @@ def label_window(job, window):
     rows, columns = window.slices
     block = job.stack.array.isel(y=rows, x=columns).to_numpy()  # (T, C, y, x)
     labels, confidence, reason = label_block(job, block)
+    if next(FINISHED) % TIDY == 0:  # kept memory breaks into pieces over many windows, and so would grow
+        give_back_memory()
     return np.concatenate([labels.view(np.uint8), confidence[None], reason[None]])  # -1 becomes 255
 
 

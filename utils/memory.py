@@ -20,6 +20,6 @@ def keep_memory():
 
 
 def give_back_memory():
-    """Give back what `keep_memory` kept, when the work that needed it is done."""
+    """Give back what `keep_memory` kept and nothing uses."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
