@@ -22,7 +22,8 @@ from utils.errors import InputError
 from utils.memory import give_back_memory, keep_memory
 
 USUAL, LARGEST = 2**16, 2**18  # pixels of a window at 48 months: 63 and 252 MB, a few times over in memory
-FINISHED, TIDY = itertools.count(1), 8  # windows of this process; memory is tidied after every so many
+WINDOWS_DONE = itertools.count(1)  # by this process
+TIDY_EVERY = 8  # windows
 NETWORK_LOCK = threading.Lock()  # one window at a time uses the network of a process, while others read and write
 
 
@@ -99,7 +100,7 @@ def label_window(job, window):
     rows, columns = window.slices
     block = job.stack.array.isel(y=rows, x=columns).to_numpy()  # (T, C, y, x)
     labels, confidence, reason = label_block(job, block)
-    if next(FINISHED) % TIDY == 0:  # kept memory breaks into pieces over many windows, and so would grow
+    if next(WINDOWS_DONE) % TIDY_EVERY == 0:  # kept memory breaks into pieces over many windows, and so would grow
         give_back_memory()
     return np.concatenate([labels.view(np.uint8), confidence[None], reason[None]])  # -1 becomes 255
 

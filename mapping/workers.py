@@ -17,6 +17,7 @@ AHEAD = 2  # windows at work in a process: one in the network, which takes all c
 RETRIES = 2  # of a window on which a Dask worker failed
 ANSWER = 10  # seconds that a scheduler may take to answer
 PATIENCE = 60  # seconds without a result or a worker until a cluster counts as gone
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def start_fork_server():
 
     It goes on beside the caller's own imports. Where there is no fork, workers start as Dask starts them, and later.
     """
-    if "forkserver" in multiprocessing.get_all_start_methods():
+    if FORKS:
         forkserver.set_forkserver_preload(["distributed", "mapping.windows"])
         forkserver.ensure_running()
 
@@ -54,14 +55,14 @@ def open_workers(workers=0, scheduler=None):
         finally:
             executor.shutdown(cancel_futures=True)
         return
-    import dask
-    from distributed import Client, LocalCluster  # slow to import
+    import dask  # slow to import, distributed even more
+    from distributed import Client, LocalCluster
 
     if scheduler is None:
-        if "forkserver" in multiprocessing.get_all_start_methods():
-            dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-        with LocalCluster(n_workers=workers, threads_per_worker=AHEAD, processes=True, dashboard_address=None,
-                          memory_limit=0) as cluster, Client(cluster) as client:
+        method = {"distributed.worker.multiprocessing-method": "forkserver"} if FORKS else {}
+        with dask.config.set(method), LocalCluster(
+                n_workers=workers, threads_per_worker=AHEAD, processes=True, dashboard_address=None,
+                memory_limit=0) as cluster, Client(cluster) as client:
             yield dask_workers(client, "the local cluster", max(1, cores() // workers))
         return
     try:
