@@ -64,7 +64,7 @@ def make_parser():
     recipe = parser.add_argument_group("recipe (where a flag is not given, the recipe decides)")
     recipe.add_argument("--recipe", choices=("modern", "paper"), default="modern", help="see utils/training.py")
     kinds = {"epochs": int, "batch_size": int, "learning_rate": float, "weight_decay": float, "patience": int,
-             "average": float, "label_smoothing": float, "clip": float}
+             "average": float, "label_smoothing": float, "clip": float, "flip_until": float}
     for name, kind in kinds.items():
         recipe.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"modern: {getattr(Settings, name)}")
     recipe.add_argument("--augment", help=f"with commas, of {', '.join(AUGMENTATIONS)}; or none")
