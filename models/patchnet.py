@@ -16,7 +16,9 @@ class PatchNet(nn.Module):
     A month without observation in every band enters as 0, with a flag beside it; lengths are padded with such months.
     """
 
-    recipe = {"epochs": 100, "learning_rate": 5e-3}  # small: an epoch takes a second, and it keeps on learning
+    # Small: an epoch takes a second, and it keeps on learning. Seasons and building have a direction in time: to end on
+    # series as they run makes fewer errors at sites it knows; never to have seen one backwards costs reach.
+    recipe = {"epochs": 100, "learning_rate": 5e-3, "flip_until": 0.5}
 
     def __init__(self, n_bands, n_classes, width=96, patch=6, reach=(1, 1, 2, 1), dropout=0.1):
         super().__init__()

@@ -102,7 +102,7 @@ def test_augmentation_changes_neither_its_input_nor_the_pairing_of_months_and_la
 
 
 @pytest.mark.parametrize(("recipe", "epochs_with_flip"), [("modern", 2), ("paper", 4)])
-def test_series_run_backwards_only_in_the_first_half_of_the_modern_recipe(recipe, epochs_with_flip, monkeypatch):
+def test_series_run_backwards_only_in_the_first_half_of_patchnets_recipe(recipe, epochs_with_flip, monkeypatch):
     samples, seen = make_samples(16), []
     monkeypatch.setitem(AUGMENTATIONS, "flip", lambda x, y: seen.append(len(x)) or (x, y))
     settings = settings_of(recipe, "patchnet", epochs=4, batch_size=16)

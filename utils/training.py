@@ -38,7 +38,7 @@ class Settings:
     patience: int = 0  # epochs without a better validation score before stopping; 0 = never
     average: float = 0.998  # decay of the running mean of the weights, which is what is judged and kept; 0 = none
     augment: tuple = ("flip", "illumination", "noise", "gaps", "crop")
-    flip_until: float = 0.5  # share of the epochs after which flip is left out; 1 = never
+    flip_until: float = 1.0  # share of the epochs after which flip is left out; 1 = never
     decode: bool = True  # choose a cost of change on validation (utils/decode.py); else each month by itself
     class_weights: str = "none"  # or balanced, or one number a class: 1,1,2,1,1,1
     label_smoothing: float = 0.0
@@ -51,7 +51,7 @@ SWITCH_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats
 HISTORY_SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1")
 PAPER = {"epochs": 100, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.0,
          "schedule": "step", "patience": 8, "average": 0.0, "clip": 0.0, "decode": False,
-         "augment": ("flip",), "flip_until": 1.0}
+         "augment": ("flip",)}
 
 
 def fit(net, train, validation, settings, *, folder=None, resume=False, progress=True):
@@ -110,7 +110,8 @@ def train_epoch(model, average, optimizer, x, y, weights, settings, epoch):
     if world > 1:  # every process needs its share of the last batch too: some series take part twice
         order = order.repeat(2)[:steps * share * world]
     seed_everything(settings.seed, epoch, rank + 1)
-    augment = [AUGMENTATIONS[name] for name in settings.augment if name != "flip" or flips(settings, epoch)]
+    flips = epoch < settings.flip_until * settings.epochs
+    augment = [AUGMENTATIONS[name] for name in settings.augment if name != "flip" or flips]
     net.train()
     total = torch.zeros((), device=x.device)
     for step in range(steps):
@@ -134,15 +135,6 @@ def train_epoch(model, average, optimizer, x, y, weights, settings, epoch):
             update_average(average, net, min(settings.average, (1 + done) / (10 + done)))
         total += loss.detach()
     return float(total) / steps
-
-
-def flips(settings, epoch):
-    """Whether series run backwards too in this epoch: at first, as that teaches more transitions, then no longer.
-
-    Seasons and building have a direction in time. Networks that end on series as they run date changes better at the
-    sites they know; those that never saw a series backwards lose more in a province that they do not know.
-    """
-    return epoch < settings.flip_until * settings.epochs
 
 
 def evaluate(net, samples):
