@@ -3,6 +3,7 @@
     python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --seeds 0,1,2
     python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --split province:SD --networks fcn,patchnet
     python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --split province:SD --networks patchnet --adapt
+    python benchmarks/accuracy.py --data ../shared/data/coast_train.npz --split later --networks patchnet --seeds 0,1,2
 
 Each training is a run of run.py under benchmarks/runs/, taken up again where it was interrupted and not repeated when
 it is there. One thread each: the results are then repeatable, and the CPU minutes are those of one core.
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
@@ -28,7 +30,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False,
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", default="dataset/urban.npz", help="samples")
-    parser.add_argument("--split", default="site", help="as run.py takes it")
+    parser.add_argument("--split", default="site", help="as run.py takes it; or later: test on the last fifth of the "
+                        "series of every site, as the authors did, and draw a tenth of the others for validation")
     parser.add_argument("--networks", default="fcn,unet,deeplab,transformer,patchnet", help="with commas")
     parser.add_argument("--seeds", default="0", help="with commas; of the weights, the order and the split")
     parser.add_argument("--adapt", action="store_true", help="then fit to the test series, without labels")
@@ -55,8 +58,24 @@ def train(data, split, network, seed):
         flags = ["--data", data, "--model", network, "--resume"]
     else:
         recipe = "paper" if network in PAPER else "modern"
+        split = str(write_later(data, seed, folder)) if split == "later" else split
         flags = ["--data", data, "--model", network, "--recipe", recipe, "--split", split, "--seed", seed]
     run(flags, name, folder)
+
+
+def write_later(data, seed, folder):
+    """A split file for run.py: the last fifth of every site is the test part, a tenth of the others chooses."""
+    samples = load_samples(data)
+    late = np.zeros(len(samples.y), bool)
+    for site in np.unique(samples.site):
+        rows = np.flatnonzero(samples.site == site)
+        late[rows] = np.arange(len(rows)) / len(rows) >= 0.8
+    chooses = np.random.default_rng(int(seed)).random(len(late)) < 0.1
+    table = pd.DataFrame({"sample": samples.ids, "part": np.select([late, chooses], ["test", "validation"], "train")})
+    path = folder.with_name(f"{folder.name}-split") / "later.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return path
 
 
 def adapt(data, split, network, seed):
@@ -89,7 +108,7 @@ def collect():
         first = Path(str(path.parent).removesuffix("-adapted"))
         options = json.loads((first / "config.json").read_text())["options"]
         training = json.loads((first / "scores.json").read_text())["training"]
-        rows.append({"data": Path(options["data"]).name, "split": options["split"],
+        rows.append({"data": Path(options["data"]).name, "split": Path(options["split"]).stem,
                      "network": options["model"] + " --adapt" * adapted, "recipe": options["recipe"],
                      "seed": options["seed"], **(found["after"] if adapted else found["test"]),
                      **{name: training[name] for name in ("parameters", "best_epoch", "epochs", "cpu_minutes")}})

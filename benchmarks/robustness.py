@@ -31,12 +31,13 @@ def main():
     parser.add_argument("--out", default=HERE / "robustness.csv", type=Path, help="table")
     args = parser.parse_args()
     rows = []
-    for path in sorted(HERE.glob("runs/*-site-*/scores.json")):
+    for path in sorted([*HERE.glob("runs/*-site-*/scores.json"), *HERE.glob("runs/*-later-*/scores.json")]):
         options = json.loads(path.with_name("config.json").read_text())["options"]
         samples = load_samples(options["data"])
         test = samples.take(split_samples(samples, options["split"], seed=options["seed"])["test"])
         net = models.load(path.with_name("weights.safetensors"))
-        same = {"data": Path(options["data"]).name, "split": options["split"], "seed": options["seed"]}
+        same = {"data": Path(options["data"]).name, "split": Path(options["split"]).stem,
+                "seed": options["seed"]}
         rows.append(same | {"network": options["model"], **accuracy_with_gaps(test, partial(label_rest, net)),
                             "ECE": expected_calibration_error(models.predict(net, test.x), test.y)})
         if not any(row["network"] == "nearest" and same.items() <= row.items() for row in rows):
