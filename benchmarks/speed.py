@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--weights", default="model_data/urban.safetensors", help="of the default network")
     parser.add_argument("--data", default="dataset/urban.npz", help="series to label; 48 months")
     parser.add_argument("--series", type=int, default=32_768, help="labelled by PatchNet; the others take a 32nd")
-    parser.add_argument("--repeat", type=int, default=8, help="rounds; the best of each case counts")
+    parser.add_argument("--repeat", type=int, default=18, help="rounds; the best of each case counts")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--compile", action="store_true", help="torch.compile too (needs a C++ compiler)")
     parser.add_argument("--out", default=HERE / "speed.csv", type=Path, help="table")
