@@ -66,7 +66,10 @@ def make_parser():
     kinds = {"epochs": int, "batch_size": int, "learning_rate": float, "weight_decay": float, "patience": int,
              "average": float, "label_smoothing": float, "clip": float, "flip_until": float}
     for name, kind in kinds.items():
-        recipe.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"modern: {getattr(Settings, name)}")
+        own = getattr(settings_of("modern", "patchnet"), name)  # where the default network does best with another
+        known = getattr(Settings, name)
+        note = f"modern: {known}" + f"; patchnet {own}" * (own != known)
+        recipe.add_argument(f"--{name.replace('_', '-')}", type=kind, help=note)
     recipe.add_argument("--augment", help=f"with commas, of {', '.join(AUGMENTATIONS)}; or none")
     recipe.add_argument("--class-weights", help="none, balanced, or one number a class with commas")
     machine = parser.add_argument_group("machine")

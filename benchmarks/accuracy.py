@@ -58,12 +58,12 @@ def train(data, split, network, seed):
         flags = ["--data", data, "--model", network, "--resume"]
     else:
         recipe = "paper" if network in PAPER else "modern"
-        split = str(write_later(data, seed, folder)) if split == "later" else split
+        split = str(write_later(data, seed)) if split == "later" else split
         flags = ["--data", data, "--model", network, "--recipe", recipe, "--split", split, "--seed", seed]
     run(flags, name, folder)
 
 
-def write_later(data, seed, folder):
+def write_later(data, seed):
     """A split file for run.py: the last fifth of every site is the test part, a tenth of the others chooses."""
     samples = load_samples(data)
     late = np.zeros(len(samples.y), bool)
@@ -72,10 +72,20 @@ def write_later(data, seed, folder):
         late[rows] = np.arange(len(rows)) / len(rows) >= 0.8
     chooses = np.random.default_rng(int(seed)).random(len(late)) < 0.1
     table = pd.DataFrame({"sample": samples.ids, "part": np.select([late, chooses], ["test", "validation"], "train")})
-    path = folder.with_name(f"{folder.name}-split") / "later.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = later_path(data, seed)
+    path.parent.mkdir(exist_ok=True)
     table.to_csv(path, index=False)
     return path
+
+
+def later_path(data, seed):
+    return HERE / "runs" / f"{Path(data).stem}-later-{seed}.csv"
+
+
+def split_name(options):
+    """The split of a run as this script was told it: 'later' for a file that `write_later` made."""
+    later = str(later_path(options["data"], options["seed"]))
+    return "later" if options["split"] == later else options["split"]
 
 
 def adapt(data, split, network, seed):
@@ -108,7 +118,7 @@ def collect():
         first = Path(str(path.parent).removesuffix("-adapted"))
         options = json.loads((first / "config.json").read_text())["options"]
         training = json.loads((first / "scores.json").read_text())["training"]
-        rows.append({"data": Path(options["data"]).name, "split": Path(options["split"]).stem,
+        rows.append({"data": Path(options["data"]).name, "split": split_name(options),
                      "network": options["model"] + " --adapt" * adapted, "recipe": options["recipe"],
                      "seed": options["seed"], **(found["after"] if adapted else found["test"]),
                      **{name: training[name] for name in ("parameters", "best_epoch", "epochs", "cpu_minutes")}})

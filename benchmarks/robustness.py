@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+from accuracy import split_name
+
 import models
 from data_loader import load_samples, split_samples
 from utils.metrics import expected_calibration_error
@@ -36,8 +38,7 @@ def main():
         samples = load_samples(options["data"])
         test = samples.take(split_samples(samples, options["split"], seed=options["seed"])["test"])
         net = models.load(path.with_name("weights.safetensors"))
-        same = {"data": Path(options["data"]).name, "split": Path(options["split"]).stem,
-                "seed": options["seed"]}
+        same = {"data": Path(options["data"]).name, "split": split_name(options), "seed": options["seed"]}
         rows.append(same | {"network": options["model"], **accuracy_with_gaps(test, partial(label_rest, net)),
                             "ECE": expected_calibration_error(models.predict(net, test.x), test.y)})
         if not any(row["network"] == "nearest" and same.items() <= row.items() for row in rows):

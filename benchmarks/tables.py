@@ -35,10 +35,9 @@ def main():
     if len(provinces):
         text = put(text, "provinces", province_table(provinces))
     gaps = pd.read_csv(HERE / "robustness.csv")
-    text = put(text, "gaps", gaps_table(gaps[(gaps["data"] == "coast_train.npz") & (gaps["split"] == "site")]))
-    later = accuracy[(accuracy["data"] == "coast_train.npz") & (accuracy["split"] == "later")]
-    text = put(text, "later", later_table(later))
-    text = put(text, "later_gaps", gaps_table(gaps[(gaps["data"] == "coast_train.npz") & (gaps["split"] == "later")]))
+    text = put(text, "gaps", gaps_table(coast(gaps, "site")))
+    text = put(text, "later", later_table(coast(accuracy, "later")))
+    text = put(text, "later_gaps", gaps_table(coast(gaps, "later")))
     decoding = pd.read_csv(HERE / "decoding.csv")
     text = put(text, "decoding", decoding_table(decoding[decoding["data"] == "coast_train.npz"]))
     if (HERE / "speed.csv").exists():
@@ -67,6 +66,11 @@ def main():
     text = put(text, "training", markdown(["what", "how"], facts))
     real = pd.read_csv(HERE / "simulated_on_real.csv").astype(str)
     CARD.write_text(put(text, "real", markdown(list(real), real.to_numpy().tolist())))
+
+
+def coast(table, split):
+    """The rows of the coast series, split so."""
+    return table[(table["data"] == "coast_train.npz") & (table["split"] == split)]
 
 
 def accuracy_table(rows):
