@@ -1,11 +1,13 @@
-"""How fast map.py is, as a ratio to its own network with all series in memory, and how much memory it takes.
+"""How fast map.py is, as a ratio to its own network with all series in memory, and how much memory
+it takes.
 
-    python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16      # ratio, peak memory
-    python benchmarks/map_speed.py --samples coast_train.npz --scaling                # one worker, two workers
+    python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16      # ratio, peak
+    memory python benchmarks/map_speed.py --samples coast_train.npz --scaling                # one
+    worker, two workers
 
-Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, maps it from start to end, and before and
-after that labels the same series straight from memory. Writes map_speed.csv beside this script.
-"""
+Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, maps it from start to
+end, and before and after that labels the same series straight from memory. Writes map_speed.csv
+beside this script."""
 
 import argparse
 import csv
@@ -27,23 +29,47 @@ sys.path.insert(0, str(ROOT))
 
 import models  # noqa: E402
 from data_loader import BANDS, NO_OBSERVATION, load_samples  # noqa: E402
+from mapping.memory import keep_memory  # noqa: E402
 from mapping.workers import cores  # noqa: E402
+from models.label import BATCH  # noqa: E402
 from utils.errors import InputError, run_main  # noqa: E402
-from utils.memory import keep_memory  # noqa: E402
 
 MONTHS, CHUNK = 48, 256
-COLUMNS = ("what", "megapixels", "workers", "cores", "seconds", "series_per_second", "labelling_per_second",
-           "in_memory_per_second", "ratio", "peak_gb")
+COLUMNS = (
+    "what",
+    "megapixels",
+    "workers",
+    "cores",
+    "seconds",
+    "series_per_second",
+    "labelling_per_second",
+    "in_memory_per_second",
+    "ratio",
+    "peak_gb",
+)
 
 
 def arguments():
     parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False)
-    parser.add_argument("--samples", default="dataset/urban.npz", help="real series to tile, 48 months or more")
+        description=__doc__.split("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--samples", default="dataset/urban.npz", help="real series to tile, 48 months or more"
+    )
     parser.add_argument("--weights", default="model_data/urban.safetensors", help="network")
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[4], help="sizes of the stacks")
-    parser.add_argument("--scaling", action="store_true", help="one Dask worker on one core against two on two")
-    parser.add_argument("--work", default=tempfile.gettempdir(), help="folder for the stacks, about 1 GB a megapixel")
+    parser.add_argument(
+        "--megapixels", type=float, nargs="+", default=[4], help="sizes of the stacks"
+    )
+    parser.add_argument(
+        "--scaling", action="store_true", help="one Dask worker on one core against two on two"
+    )
+    parser.add_argument(
+        "--work",
+        default=tempfile.gettempdir(),
+        help="folder for the stacks, about 1 GB a megapixel",
+    )
     return parser.parse_args()
 
 
@@ -52,7 +78,9 @@ def main():
     net = models.load(args.weights)
     samples = load_samples(args.samples, bands=net.card["bands"])
     if samples.x.shape[2] < MONTHS or tuple(net.card["bands"]) != BANDS:
-        raise InputError(f"{args.samples}: {samples.x.shape[2]} months found, expected {MONTHS} of all ten bands")
+        raise InputError(
+            f"{args.samples}: {samples.x.shape[2]} months found, expected {MONTHS} of all ten bands"
+        )
     series = np.nan_to_num(samples.x[:, :, :MONTHS], nan=NO_OBSERVATION).astype(np.int16)
     rows = []
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
@@ -62,7 +90,10 @@ def main():
             runs = [(1, 1), (2, 2)] if args.scaling else [(0, cores())]
             for workers, on_cores in runs:
                 rows.append(measure(net, series, stack, side, args.weights, workers, on_cores))
-                print("  ".join(f"{name} {value}" for name, value in zip(COLUMNS, rows[-1])), flush=True)
+                print(
+                    "  ".join(f"{name} {value}" for name, value in zip(COLUMNS, rows[-1])),
+                    flush=True,
+                )
     with open(Path(__file__).with_suffix(".csv"), "a", newline="") as file:
         table = csv.writer(file)
         if not file.tell():
@@ -72,38 +103,61 @@ def main():
 
 def make_stack(path, series, side):
     """A Zarr cube (48, 10, side, side) whose pixels are the series, one after the other."""
-    coords = {"time": np.arange("2018-01", "2022-01", dtype="datetime64[M]").astype("datetime64[ns]"),
-              "y": 3_100_000 - 10.0 * np.arange(side), "x": 700_000 + 10.0 * np.arange(side),
-              "spatial_ref": xr.DataArray(0, attrs={"spatial_ref": "EPSG:32649"})}
+    coords = {
+        "time": np.arange("2018-01", "2022-01", dtype="datetime64[M]").astype("datetime64[ns]"),
+        "y": 3_100_000 - 10.0 * np.arange(side),
+        "x": 700_000 + 10.0 * np.arange(side),
+        "spatial_ref": xr.DataArray(0, attrs={"spatial_ref": "EPSG:32649"}),
+    }
     shape = (MONTHS, len(BANDS), side, side)
     lazy = xr.Dataset(coords=coords)
     lazy.to_zarr(path, mode="w", zarr_format=2, consolidated=False)
     cube = zarr.open_group(path, mode="a").create_array(
-        "reflectance", shape=shape, chunks=(MONTHS, len(BANDS), CHUNK, CHUNK), dtype="int16", fill_value=NO_OBSERVATION,
-        attributes={"_ARRAY_DIMENSIONS": ["time", "band", "y", "x"]})
+        "reflectance",
+        shape=shape,
+        chunks=(MONTHS, len(BANDS), CHUNK, CHUNK),
+        dtype="int16",
+        fill_value=NO_OBSERVATION,
+        attributes={"_ARRAY_DIMENSIONS": ["time", "band", "y", "x"]},
+    )
     for top in range(0, side, CHUNK):
         for left in range(0, side, CHUNK):
-            pixels = ((top + np.arange(CHUNK))[:, None] * side + left + np.arange(CHUNK)) % len(series)
-            cube[:, :, top:top + CHUNK, left:left + CHUNK] = series[pixels].transpose(3, 2, 0, 1)
+            pixels = ((top + np.arange(CHUNK))[:, None] * side + left + np.arange(CHUNK)) % len(
+                series
+            )
+            cube[:, :, top : top + CHUNK, left : left + CHUNK] = series[pixels].transpose(
+                3, 2, 0, 1
+            )
     return path
 
 
 def measure(net, series, stack, side, weights, workers, on_cores):
-    """One row of the table: the map's rate beside the network's own, on the same cores, in the same minutes."""
+    """One row of the table: the map's rate beside the network's own, on the same cores, in the same
+    minutes."""
     before = in_memory(net, series, on_cores)
     seconds, labelling, peak = run_map(stack, weights, workers, on_cores)
     after = in_memory(net, series, on_cores)
     alone, rate = (before + after) / 2, side**2 / seconds
-    return ("map.py", round(side**2 / 2**20, 2), workers, on_cores, round(seconds, 1), round(rate), labelling,
-            round(alone), round(rate / alone, 3), "" if workers else round(peak, 2))  # workers are no children of it
+    return (
+        "map.py",
+        round(side**2 / 2**20, 2),
+        workers,
+        on_cores,
+        round(seconds, 1),
+        round(rate),
+        labelling,
+        round(alone),
+        round(rate / alone, 3),
+        "" if workers else round(peak, 2),
+    )  # workers are no children of it
 
 
 def in_memory(net, series, on_cores, seconds=10):
     """Series a second of the network alone, with the series in memory."""
     keep_memory()  # as map.py does
     torch.set_num_threads(on_cores)
-    x = np.ascontiguousarray(np.resize(series, (8 * models.BATCH, *series.shape[1:])))
-    models.label(net, x[:models.BATCH])
+    x = np.ascontiguousarray(np.resize(series, (8 * BATCH, *series.shape[1:])))
+    models.label(net, x[:BATCH])
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
         models.label(net, x)
@@ -112,14 +166,27 @@ def in_memory(net, series, on_cores, seconds=10):
 
 
 def run_map(stack, weights, workers, on_cores):
-    """Run map.py on so many cores; returns seconds from start to end, series a second labelled, peak memory in GB."""
+    """Run map.py on so many cores; returns seconds from start to end, series a second labelled,
+    peak memory in GB."""
     chosen = sorted(os.sched_getaffinity(0))[:on_cores]
     with tempfile.TemporaryDirectory(dir=stack.parent) as out, tempfile.TemporaryFile("w+") as said:
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "map.py"), str(stack), "--weights", str(Path(weights).resolve()), "--out",
-             f"{out}/map", "--workers", str(workers)], stdout=said, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: os.sched_setaffinity(0, chosen))
+            [
+                sys.executable,
+                str(ROOT / "map.py"),
+                str(stack),
+                "--weights",
+                str(Path(weights).resolve()),
+                "--out",
+                f"{out}/map",
+                "--workers",
+                str(workers),
+            ],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: os.sched_setaffinity(0, chosen),
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         said.seek(0)

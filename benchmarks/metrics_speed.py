@@ -16,7 +16,8 @@ from utils.metrics import scores, transition_scores  # noqa: E402
 
 
 def simulated_labels(series, months, classes, seed):
-    """True labels with a change in 2 % of the months, and predicted ones with 5 % of the months wrong: (N, T) int8."""
+    """True labels with a change in 2 % of the months, and predicted ones with 5 % of the months
+    wrong: (N, T) int8."""
     random = np.random.default_rng(seed)
     true = np.empty((series, months), np.int8)
     true[:, 0] = random.integers(classes, size=series)
@@ -28,18 +29,29 @@ def simulated_labels(series, months, classes, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     group = parser.add_argument_group("simulated labels")
     group.add_argument("--series", type=int, default=1_000_000, help="number of series")
     group.add_argument("--months", type=int, default=48, help="length of a series, months")
     group.add_argument("--classes", type=int, default=6, help="number of classes")
     group.add_argument("--seed", type=int, default=0, help="seed of the simulation")
     options = parser.parse_args()
-    if min(options.series, options.months, options.classes) < 1 or options.classes > 127 or options.seed < 0:
-        raise InputError("simulated labels: found a count out of range, expected 1 or more, and 127 classes at most")
+    if (
+        min(options.series, options.months, options.classes) < 1
+        or options.classes > 127
+        or options.seed < 0
+    ):
+        raise InputError(
+            "simulated labels: found a count out of range, expected 1 or more, and 127 classes at most"
+        )
 
-    true, predicted = simulated_labels(options.series, options.months, options.classes, options.seed)
+    true, predicted = simulated_labels(
+        options.series, options.months, options.classes, options.seed
+    )
     print(f"{options.series:,} series of {options.months} months, {options.classes} classes")
     jobs = {
         "change_months": lambda: change_months(predicted),

@@ -2,12 +2,13 @@
 
     python benchmarks/robustness.py
 
-On the test part of each run: overall accuracy as it is, with 30 % and 50 % of the months missing at random, with six
-months in a row missing in every series; and the expected calibration error of the monthly probabilities (15 bins).
+On the test part of each run: overall accuracy as it is, with 30 % and 50 % of the months missing at
+random, with six months in a row missing in every series; and the expected calibration error of the
+monthly probabilities (15 bins).
 
-The row 'nearest' is no network: it knows the true label of every month that is left and gives the missing ones that of
-the nearest. What it loses is lost to whoever does not guess better than that in which missing month a change was.
-"""
+The row 'nearest' is no network: it knows the true label of every month that is left and gives the
+missing ones that of the nearest. What it loses is lost to whoever does not guess better than that
+in which missing month a change was."""
 
 import argparse
 import json
@@ -33,14 +34,26 @@ def main():
     parser.add_argument("--out", default=HERE / "robustness.csv", type=Path, help="table")
     args = parser.parse_args()
     rows = []
-    for path in sorted([*HERE.glob("runs/*-site-*/scores.json"), *HERE.glob("runs/*-later-*/scores.json")]):
+    for path in sorted(
+        [*HERE.glob("runs/*-site-*/scores.json"), *HERE.glob("runs/*-later-*/scores.json")]
+    ):
         options = json.loads(path.with_name("config.json").read_text())["options"]
         samples = load_samples(options["data"])
         test = samples.take(split_samples(samples, options["split"], seed=options["seed"])["test"])
         net = models.load(path.with_name("weights.safetensors"))
-        same = {"data": Path(options["data"]).name, "split": split_name(options), "seed": options["seed"]}
-        rows.append(same | {"network": options["model"], **accuracy_with_gaps(test, partial(label_rest, net)),
-                            "ECE": expected_calibration_error(models.predict(net, test.x), test.y)})
+        same = {
+            "data": Path(options["data"]).name,
+            "split": split_name(options),
+            "seed": options["seed"],
+        }
+        rows.append(
+            same
+            | {
+                "network": options["model"],
+                **accuracy_with_gaps(test, partial(label_rest, net)),
+                "ECE": expected_calibration_error(models.predict(net, test.x), test.y),
+            }
+        )
         if not any(row["network"] == "nearest" and same.items() <= row.items() for row in rows):
             rows.append(same | {"network": "nearest", **accuracy_with_gaps(test, nearest)})
     table = pd.DataFrame(rows)
@@ -51,16 +64,23 @@ def main():
 def accuracy_with_gaps(samples, labels_of):
     """OA with no, 30 %, 50 % more months missing, and with six in a row.
 
-    labels_of(samples, gone) gives labels (N, T) without a look at the months `gone` (N, T), the same for every network.
-    """
+    labels_of(samples, gone) gives labels (N, T) without a look at the months `gone` (N, T), the
+    same for every network."""
     random = np.random.default_rng(0)
     n, steps = samples.y.shape
     start = random.integers(0, steps - 5, (n, 1))
     month = np.arange(steps)
-    missing = {"OA": np.zeros((n, steps), bool), "OA_6_in_a_row": (month >= start) & (month < start + 6),
-               "OA_30_missing": random.random((n, steps)) < 0.3, "OA_50_missing": random.random((n, steps)) < 0.5}
+    missing = {
+        "OA": np.zeros((n, steps), bool),
+        "OA_6_in_a_row": (month >= start) & (month < start + 6),
+        "OA_30_missing": random.random((n, steps)) < 0.3,
+        "OA_50_missing": random.random((n, steps)) < 0.5,
+    }
     labelled = samples.y >= 0
-    return {name: float((labels_of(samples, gone) == samples.y)[labelled].mean()) for name, gone in missing.items()}
+    return {
+        name: float((labels_of(samples, gone) == samples.y)[labelled].mean())
+        for name, gone in missing.items()
+    }
 
 
 def label_rest(net, samples, gone):

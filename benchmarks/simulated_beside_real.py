@@ -2,9 +2,9 @@
 
     python benchmarks/simulated_beside_real.py --shared ../shared/data
 
-Real series: forest and pasture of Rondonia, mangrove ("Other vegetation") and Spartina marsh of China's coast, roofs of
-Changsha. Beside each stands the simulated class nearest to it, from the regions with the nearest climate.
-"""
+Real series: forest and pasture of Rondonia, mangrove ("Other vegetation") and Spartina marsh of
+China's coast, roofs of Changsha. Beside each stands the simulated class nearest to it, from the
+regions with the nearest climate."""
 
 import argparse
 import csv
@@ -33,7 +33,9 @@ def load(path):
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as problem:
-        raise InputError(f"{path}: cannot be read ({type(problem).__name__}), expected an .npz file") from None
+        raise InputError(
+            f"{path}: cannot be read ({type(problem).__name__}), expected an .npz file"
+        ) from None
 
 
 def missing_to_nan(x):
@@ -41,13 +43,14 @@ def missing_to_nan(x):
 
 
 def rondonia(path, name):
-    """Series (n, 10, 13) of one label, monthly medians of the 16-day looks, and the calendar month 0-11 of each."""
+    """Series (n, 10, 13) of one label, monthly medians of the 16-day looks, and the calendar month
+    0-11 of each."""
     data = load(path)
     months = data["dates"].astype("M8[M]")
     x = missing_to_nan(data["x"][data["label"] == name])
-    return np.stack([np.nanmedian(x[..., months == m], -1) for m in np.unique(months)], -1), np.unique(months).astype(
-        int
-    ) % 12
+    return np.stack(
+        [np.nanmedian(x[..., months == m], -1) for m in np.unique(months)], -1
+    ), np.unique(months).astype(int) % 12
 
 
 def coast(path, label):
@@ -68,14 +71,21 @@ def changsha(path):
     except rasterio.errors.RasterioIOError:
         raise InputError(f"{path}: cannot be read, expected the GeoTIFF of 640 bands") from None
     x = np.where((x == 0) | (x == 32767), np.nan, x / 1e4)
-    return x[np.nanmedian(index(x), 1) < 0.2], (np.datetime64("2019-02", "M").astype(int) + np.arange(64)) % 12
+    return x[np.nanmedian(index(x), 1) < 0.2], (
+        np.datetime64("2019-02", "M").astype(int) + np.arange(64)
+    ) % 12
 
 
 def simulated(path, label, regions):
-    """Series (n, 10, 48) that are `label` throughout, of the regions, and the calendar month of each."""
+    """Series (n, 10, 48) that are `label` throughout, of the regions, and the calendar month of
+    each."""
     data = load(path)
-    rows = (data["y"] == label).all(1) & np.array([site.startswith(regions) for site in data["site"]])
-    months = np.datetime64(str(data["first_month"][0]), "M").astype(int) + np.arange(data["y"].shape[1])
+    rows = (data["y"] == label).all(1) & np.array(
+        [site.startswith(regions) for site in data["site"]]
+    )
+    months = np.datetime64(str(data["first_month"][0]), "M").astype(int) + np.arange(
+        data["y"].shape[1]
+    )
     return missing_to_nan(data["x"][rows]), months % 12
 
 
@@ -90,17 +100,22 @@ def by_month(values, months):
     none = [np.nan] * 3
     return np.array(
         [
-            np.nanpercentile(values[months == m], [5, 50, 95]) if np.isfinite(values[months == m]).any() else none
+            np.nanpercentile(values[months == m], [5, 50, 95])
+            if np.isfinite(values[months == m]).any()
+            else none
             for m in range(12)
         ]
     )
 
 
 def measures(x, months):
-    """What the table compares, {(measure, band): value}. Noise: spread of the second differences over the root of 6."""
+    """What the table compares, {(measure, band): value}. Noise: spread of the second differences
+    over the root of 6."""
     found = {}
     for b, band in enumerate(BANDS):
-        for name, value in zip(("5 %", "median", "95 %"), np.nanpercentile(x[:, b], [5, 50, 95]), strict=True):
+        for name, value in zip(
+            ("5 %", "median", "95 %"), np.nanpercentile(x[:, b], [5, 50, 95]), strict=True
+        ):
             found[name, band] = value
         found["noise", band] = 1.4826 * np.nanmedian(np.abs(np.diff(x[:, b], 2))) / np.sqrt(6)
     ndvi = index(x)
@@ -127,30 +142,48 @@ def figure(groups):
     )
     for row, (name, real, made) in zip(axes, groups, strict=True):
         for axis, band in zip(row, SHOWN, strict=True):
-            for (x, months), colour, label in ((real, "#cc3311", "real"), (made, "#0077bb", "simulated")):
+            for (x, months), colour, label in (
+                (real, "#cc3311", "real"),
+                (made, "#0077bb", "simulated"),
+            ):
                 spread = by_month(index(x) if band == "NDVI" else x[:, BANDS.index(band)], months)
-                axis.fill_between(np.arange(1, 13), spread[:, 0], spread[:, 2], color=colour, alpha=0.2, lw=0)
+                axis.fill_between(
+                    np.arange(1, 13), spread[:, 0], spread[:, 2], color=colour, alpha=0.2, lw=0
+                )
                 axis.plot(np.arange(1, 13), spread[:, 1], color=colour, label=label)
             axis.set_title(band)
             axis.set_xticks([1, 4, 7, 10], ["Jan", "Apr", "Jul", "Oct"])
             axis.set_ylim(*((-0.2, 1) if band == "NDVI" else (0, None)))
         row[0].set_ylabel(name)
     axes[0, 0].legend()
-    plot.suptitle("Median and 5-95 % by calendar month: real series and the simulated class nearest to them")
+    plot.suptitle(
+        "Median and 5-95 % by calendar month: real series and the simulated class nearest to them"
+    )
     return plot
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        description=__doc__.split("\n")[0],
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of the real series")
-    files.add_argument("--data", type=Path, default=Path("dataset/urban.npz"), help="the simulated set")
     files.add_argument(
-        "--table", type=Path, default=Path("benchmarks/simulated_beside_real.csv"), help="table to write"
+        "--shared", type=Path, default=Path("../shared/data"), help="folder of the real series"
     )
-    files.add_argument("--figure", type=Path, default=Path("img/simulated_beside_real.png"), help="figure to write")
+    files.add_argument(
+        "--data", type=Path, default=Path("dataset/urban.npz"), help="the simulated set"
+    )
+    files.add_argument(
+        "--table",
+        type=Path,
+        default=Path("benchmarks/simulated_beside_real.csv"),
+        help="table to write",
+    )
+    files.add_argument(
+        "--figure", type=Path, default=Path("img/simulated_beside_real.png"), help="figure to write"
+    )
     args = parser.parse_args(argv)
     real = (
         rondonia(args.shared / "rondonia.npz", "Forest"),
@@ -168,7 +201,9 @@ def main(argv=None):
         table.writerow(["group", "measure", "band", "real", "simulated"])
         for name, series, made in groups:
             one, other = measures(*series), measures(*made)
-            table.writerows([name, *key, round(float(one[key]), 4), round(float(other[key]), 4)] for key in one)
+            table.writerows(
+                [name, *key, round(float(one[key]), 4), round(float(other[key]), 4)] for key in one
+            )
             print(
                 f"{name:22s} real / simulated  "
                 + "  ".join(

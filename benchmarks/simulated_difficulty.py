@@ -1,7 +1,8 @@
 """How hard the simulated set is: a random forest on single months, and a network's learning curve.
 
     python benchmarks/simulated_difficulty.py                    the random forest (some minutes)
-    python benchmarks/simulated_difficulty.py --model unet       the learning curve of a network (an hour or so)
+    python benchmarks/simulated_difficulty.py --model unet       the learning curve of a network (an
+    hour or so)
 
 Whole sites are held out: 8 of 80 for the test, 8 for the choice of the epoch. The table,
 benchmarks/simulated_difficulty.csv, keeps the rows of other methods and replaces those of this one.
@@ -32,27 +33,44 @@ def months_of(samples, rows):
 
 
 def forest(samples, parts, args):
-    """Overall accuracy of a random forest that sees one month at a time. It learns from the validation part too."""
+    """Overall accuracy of a random forest that sees one month at a time. It learns from the
+    validation part too."""
     from sklearn.ensemble import RandomForestClassifier
+
     rows = np.concatenate([parts["train"], parts["validation"]])
     x, y = months_of(samples, rows)
-    chosen = np.random.default_rng(args.seed).permutation(len(x))[:args.months]
-    model = RandomForestClassifier(args.trees, min_samples_leaf=2, n_jobs=-1, random_state=args.seed)
+    chosen = np.random.default_rng(args.seed).permutation(len(x))[: args.months]
+    model = RandomForestClassifier(
+        args.trees, min_samples_leaf=2, n_jobs=-1, random_state=args.seed
+    )
     started = time.perf_counter()
     model.fit(x[chosen], y[chosen])
     test, truth = months_of(samples, parts["test"])
     predicted = model.predict(test)
-    recall = {f"recall {name}": (predicted[truth == c] == c).mean() for c, name in enumerate(samples.legend.names)}
-    return [{"method": "random forest, single months", "training": f"{len(chosen)} months of {len(rows)} series",
-             "OA": (predicted == truth).mean(), "minutes": (time.perf_counter() - started) / 60, **recall}]
+    recall = {
+        f"recall {name}": (predicted[truth == c] == c).mean()
+        for c, name in enumerate(samples.legend.names)
+    }
+    return [
+        {
+            "method": "random forest, single months",
+            "training": f"{len(chosen)} months of {len(rows)} series",
+            "OA": (predicted == truth).mean(),
+            "minutes": (time.perf_counter() - started) / 60,
+            **recall,
+        }
+    ]
 
 
 def curve(samples, parts, args):
-    """Overall accuracy of a network after training on more and more series, each for a like number of steps."""
+    """Overall accuracy of a network after training on more and more series, each for a like number
+    of steps."""
     import torch
 
     from models import build, label
-    from utils.training import fit, seed_everything, settings_of
+    from training.loop import fit, seed_everything
+    from training.recipe import settings_of
+
     rows = []
     order = np.random.default_rng(args.seed).permutation(parts["train"])
     for size in sorted({min(size, len(order)) for size in SIZES}):
@@ -61,32 +79,63 @@ def curve(samples, parts, args):
         net = build(args.model, bands=samples.bands, legend=samples.legend)
         net = net.to("cuda" if torch.cuda.is_available() else "cpu")
         started = time.perf_counter()
-        net, _ = fit(net, samples.take(order[:size]), samples.take(parts["validation"]),
-                     settings_of("modern", args.model, epochs=epochs, seed=args.seed))
+        net, _ = fit(
+            net,
+            samples.take(order[:size]),
+            samples.take(parts["validation"]),
+            settings_of("modern", args.model, epochs=epochs, seed=args.seed),
+        )
         test = samples.take(parts["test"])
         labels, _ = label(net, test.x)
-        rows.append({"method": args.model, "training": f"{size} series, {epochs} epochs",
-                     "OA": (labels == test.y).mean(), "minutes": (time.perf_counter() - started) / 60})
+        rows.append(
+            {
+                "method": args.model,
+                "training": f"{size} series, {epochs} epochs",
+                "OA": (labels == test.y).mean(),
+                "minutes": (time.perf_counter() - started) / 60,
+            }
+        )
         print(f"{args.model} {rows[-1]['training']}: OA {rows[-1]['OA']:.4f}", flush=True)
     return rows
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], allow_abbrev=False,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0],
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     files = parser.add_argument_group("files")
-    files.add_argument("--data", type=Path, default=Path("dataset/urban.npz"), help="the simulated set")
-    files.add_argument("--table", type=Path, default=Path("benchmarks/simulated_difficulty.csv"), help="table to write")
+    files.add_argument(
+        "--data", type=Path, default=Path("dataset/urban.npz"), help="the simulated set"
+    )
+    files.add_argument(
+        "--table",
+        type=Path,
+        default=Path("benchmarks/simulated_difficulty.csv"),
+        help="table to write",
+    )
     what = parser.add_argument_group("what")
-    what.add_argument("--model", help="a network of models/: its learning curve instead of the random forest")
-    what.add_argument("--epochs", type=int, default=20, help="epochs of the largest part; smaller ones take more")
+    what.add_argument(
+        "--model", help="a network of models/: its learning curve instead of the random forest"
+    )
+    what.add_argument(
+        "--epochs", type=int, default=20, help="epochs of the largest part; smaller ones take more"
+    )
     what.add_argument("--trees", type=int, default=300, help="trees of the random forest")
-    what.add_argument("--months", type=int, default=150_000, help="months that the random forest learns from, at most")
+    what.add_argument(
+        "--months",
+        type=int,
+        default=150_000,
+        help="months that the random forest learns from, at most",
+    )
     what.add_argument("--seed", type=int, default=0, help="seed of the split and of the training")
     args = parser.parse_args(argv)
     for flag in ("epochs", "trees", "months"):
         if getattr(args, flag) < 1:
-            raise InputError(f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least 1")
+            raise InputError(
+                f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least 1"
+            )
     samples = load_samples(args.data)
     parts = split_samples(samples, "site", validation=0.1, test=0.1, seed=args.seed)
     rows = pd.DataFrame(curve(samples, parts, args) if args.model else forest(samples, parts, args))

@@ -1,11 +1,13 @@
-"""What weights trained on the simulated set alone say of real series: benchmarks/simulated_on_real.csv.
+"""What weights trained on the simulated set alone say of real series:
+benchmarks/simulated_on_real.csv.
 
-    python benchmarks/simulated_on_real.py --shared ../shared/data      (needs requirements-map.txt)
+    python benchmarks/simulated_on_real.py --shared ../shared/data      (needs
+    mapping/requirements.txt)
 
-No pixel of these has a monthly label. Changsha's industrial block should be impervious surface without change; the
-block that was built on should go from vegetation to bare soil in 2021-08 to 2021-10 and to impervious surface from
-about 2022-11; Rondonia's forest should be woodland, its pasture grassland, both without change in their one year.
-"""
+No pixel of these has a monthly label. Changsha's industrial block should be impervious surface
+without change; the block that was built on should go from vegetation to bare soil in 2021-08 to
+2021-10 and to impervious surface from about 2022-11; Rondonia's forest should be woodland, its
+pasture grassland, both without change in their one year."""
 
 import argparse
 import sys
@@ -21,15 +23,25 @@ from mapping.stack import open_stack
 from utils.changes import change_months
 
 HERE = Path(__file__).parent
-PERIODS = {"changsha_stable": [("all months", "2019-02", "2024-05")],
-           "changsha_development": [("before", "2019-02", "2021-06"), ("cleared", "2021-10", "2022-09"),
-                                    ("built", "2022-12", "2024-05")]}
+PERIODS = {
+    "changsha_stable": [("all months", "2019-02", "2024-05")],
+    "changsha_development": [
+        ("before", "2019-02", "2021-06"),
+        ("cleared", "2021-10", "2022-09"),
+        ("built", "2022-12", "2024-05"),
+    ],
+}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False,
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--shared", default="../shared/data", type=Path, help="folder of the real series")
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--shared", default="../shared/data", type=Path, help="folder of the real series"
+    )
     parser.add_argument("--weights", default="model_data/urban.safetensors", help="network to ask")
     parser.add_argument("--out", default=HERE / "simulated_on_real.csv", type=Path, help="table")
     args = parser.parse_args()
@@ -63,9 +75,14 @@ def pixels(path):
 def row(what, part, labels, confidence, legend):
     """Shares of the classes, share of series that change, mean confidence."""
     share = np.bincount(labels.ravel(), minlength=len(legend)) / labels.size
-    return {"series": what, "part": part, "count": len(labels), **dict(zip(legend.names, share.round(3))),
-            "changing": round(float(change_months(labels).any(1).mean()), 3),
-            "confidence": round(float(confidence.mean()), 3)}
+    return {
+        "series": what,
+        "part": part,
+        "count": len(labels),
+        **dict(zip(legend.names, share.round(3))),
+        "changing": round(float(change_months(labels).any(1).mean()), 3),
+        "confidence": round(float(confidence.mean()), 3),
+    }
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""One cell of a comparison: a method, trained and tested once. Cells run in parallel and are kept as files.
+"""One cell of a comparison: a method, trained and tested once. Cells run in parallel and are kept
+as files.
 
     cells = [Cell("forest"), Cell("patchnet", seed=1)]
     results = run_cells(cells, data, folder, processes=2)         # one Result a cell, in order
 
-A finished cell is one small file, named by a hash of its settings, of the data and of the code of its method, and is
-written whole: an interrupted run goes on by itself, and nothing old is taken for new.
-"""
+A finished cell is one small file, named by a hash of its settings, of the data and of the code of
+its method, and is written whole: an interrupted run goes on by itself, and nothing old is taken for
+new."""
 
 import hashlib
 import json
@@ -22,18 +23,31 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-import baselines
-from baselines.network import Network
-from baselines.selection import some
+from comparing import methods
+from comparing.methods.network import Network
+from comparing.methods.selection import some
 from data_loader import load_samples, split_samples
 from utils.errors import InputError
 from utils.files import whole
 from utils.splits import split_groups
 
 ROOT = Path(__file__).resolve().parent.parent
-BASELINE_CODE = ("baselines/*.py", "data_loader.py", "utils/splits.py", "utils/changes.py", "utils/metrics.py")
-NETWORK_CODE = ("models/*.py", "baselines/network.py", "utils/training.py", "utils/augment.py", "utils/decode.py",
-                "data_loader.py", "utils/splits.py", "utils/changes.py", "utils/metrics.py")
+BASELINE_CODE = (
+    "comparing/methods/*.py",
+    "data_loader.py",
+    "utils/splits.py",
+    "utils/changes.py",
+    "utils/metrics.py",
+)
+NETWORK_CODE = (
+    "models/*.py",
+    "comparing/methods/network.py",
+    "training/*.py",
+    "data_loader.py",
+    "utils/splits.py",
+    "utils/changes.py",
+    "utils/metrics.py",
+)
 TEST_AT_ONCE = 10_000  # transfer tests on whole groups; this many series of each are enough
 
 
@@ -50,7 +64,9 @@ class Cell:
     classes: tuple = ()  # names kept, the rest merged; () = all
     train_size: int = 0  # training series; 0 = all
     train_group: str = ""  # train on this group of sites, test on all others; '' = on the split
-    gaps: tuple = (0.0,)  # shares of test months taken away, each tested with the same trained method
+    gaps: tuple = (
+        0.0,
+    )  # shares of test months taken away, each tested with the same trained method
 
 
 class Data(NamedTuple):
@@ -81,23 +97,26 @@ class Result:
 
 def build(cell):
     """The method of a cell: a baseline, or a network."""
-    if cell.method in baselines.BASELINES:
-        return baselines.build(cell.method, seed=cell.seed)
+    if cell.method in methods.BASELINES:
+        return methods.build(cell.method, seed=cell.seed)
     return Network(cell.method, epochs=cell.epochs or None, seed=cell.seed)
 
 
 def load_for(cell, data):
     """Samples with the bands and classes that a cell asks for."""
-    return load_samples(data.path, first_month=data.first_month, bands=cell.bands or data.bands,
-                        classes=cell.classes or data.classes)
+    return load_samples(
+        data.path,
+        first_month=data.first_month,
+        bands=cell.bands or data.bands,
+        classes=cell.classes or data.classes,
+    )
 
 
 def site_groups(samples, most=12):
     """Group of each sample, to train on one and test on the others: (N,) str.
 
-    The part of the site's name before '_' (a province) where that makes 2 to `most` groups; else six groups of
-    sites from west to east, or in order of name.
-    """
+    The part of the site's name before '_' (a province) where that makes 2 to `most` groups; else
+    six groups of sites from west to east, or in order of name."""
     if samples.site is None:
         raise InputError("--study transfer: the samples have no sites; expected a `site` for each")
     prefix = np.array([name.split("_")[0] for name in samples.site])
@@ -115,7 +134,8 @@ def site_groups(samples, most=12):
 
 
 def parts_for(cell, samples):
-    """Row numbers of the three parts. Of a smaller training part, validation is cut to a quarter too (20 at least)."""
+    """Row numbers of the three parts. Of a smaller training part, validation is cut to a quarter
+    too (20 at least)."""
     if cell.train_group:
         group = site_groups(samples)
         inside = np.flatnonzero(group == cell.train_group)
@@ -124,24 +144,40 @@ def parts_for(cell, samples):
         keys, y = (name, samples.y[inside]) if by_site else (samples.ids[inside], None)
         split = split_groups(keys, 0.15, 0, cell.split_seed, y)
         random = np.random.default_rng(cell.split_seed)
-        others = [np.flatnonzero(group == other) for other in np.unique(group) if other != cell.train_group]
-        others = [rows if len(rows) <= TEST_AT_ONCE else random.choice(rows, TEST_AT_ONCE, False) for rows in others]
+        others = [
+            np.flatnonzero(group == other)
+            for other in np.unique(group)
+            if other != cell.train_group
+        ]
+        others = [
+            rows if len(rows) <= TEST_AT_ONCE else random.choice(rows, TEST_AT_ONCE, False)
+            for rows in others
+        ]
         parts = {part: inside[split[part]] for part in ("train", "validation")}
         parts["test"] = np.sort(np.concatenate(others))
     else:
         parts = dict(split_samples(samples, cell.split, seed=cell.split_seed))
     if cell.train_size:
         random = np.random.default_rng([cell.split_seed, cell.seed])
-        for part, size in (("train", cell.train_size), ("validation", max(20, cell.train_size // 4))):
+        for part, size in (
+            ("train", cell.train_size),
+            ("validation", max(20, cell.train_size // 4)),
+        ):
             parts[part] = np.sort(random.permutation(parts[part])[:size])
     return parts
 
 
 def with_gaps(samples, share, seed=0):
-    """Take this share of the months away at random, at least one stays: the same months for every method."""
+    """Take this share of the months away at random, at least one stays: the same months for every
+    method."""
     if not share:
         return samples
-    gone = np.random.default_rng([seed, round(1000 * share)]).random((len(samples), samples.x.shape[2])) < share
+    gone = (
+        np.random.default_rng([seed, round(1000 * share)]).random(
+            (len(samples), samples.x.shape[2])
+        )
+        < share
+    )
     gone[gone.all(axis=1), 0] = False
     return replace(samples, x=np.where(gone[:, None], np.nan, samples.x))
 
@@ -149,7 +185,9 @@ def with_gaps(samples, share, seed=0):
 def run_cell(cell, samples, threads):
     """Train and test; returns the Result."""
     parts = parts_for(cell, samples)
-    train, validation, test = (samples.take(parts[name]) for name in ("train", "validation", "test"))
+    train, validation, test = (
+        samples.take(parts[name]) for name in ("train", "validation", "test")
+    )
     method = build(cell)
     wall, used = time.perf_counter(), time.process_time()
     method.fit(train, validation)
@@ -158,7 +196,8 @@ def run_cell(cell, samples, threads):
 
 
 def tested(cell, method, test, rows, threads, minutes, cpu_minutes):
-    """Labels of the test series by a trained method, timed; returns the Result. rows: of the samples, (n,)."""
+    """Labels of the test series by a trained method, timed; returns the Result. rows: of the
+    samples, (n,)."""
     method.predict(some(test, 64, 0))  # to warm up
     labels, seconds = [], []
     for share in cell.gaps:
@@ -167,9 +206,18 @@ def tested(cell, method, test, rows, threads, minutes, cpu_minutes):
         labels.append(method.predict(shown))
         seconds.append((time.perf_counter() - started[0], time.process_time() - started[1]))
     reason, count = np.unique(method.reasons, return_counts=True)
-    return Result(cell, rows, np.stack(labels), method.setting, getattr(method, "parameters", None), threads,
-                  minutes, cpu_minutes, *(len(test) / max(each, 1e-9) for each in seconds[0]),
-                  {str(each): int(n) for each, n in zip(reason, count) if each})
+    return Result(
+        cell,
+        rows,
+        np.stack(labels),
+        method.setting,
+        getattr(method, "parameters", None),
+        threads,
+        minutes,
+        cpu_minutes,
+        *(len(test) / max(each, 1e-9) for each in seconds[0]),
+        {str(each): int(n) for each, n in zip(reason, count) if each},
+    )
 
 
 def fingerprint(data):
@@ -185,7 +233,7 @@ def fingerprint(data):
 
 def code_hash(method):
     """Hash of the code behind a method, so that a changed method is run again."""
-    patterns = BASELINE_CODE if method in baselines.BASELINES else NETWORK_CODE
+    patterns = BASELINE_CODE if method in methods.BASELINES else NETWORK_CODE
     digest = hashlib.sha256()
     for pattern in patterns:
         for path in sorted(ROOT.glob(pattern)):
@@ -195,7 +243,14 @@ def code_hash(method):
 
 def cell_path(cell, data, mark, folder):
     """File of a cell: its name says what it was made from. mark: fingerprint of the data."""
-    made_from = [asdict(cell), mark, data.first_month, data.bands, data.classes, code_hash(cell.method)]
+    made_from = [
+        asdict(cell),
+        mark,
+        data.first_month,
+        data.bands,
+        data.classes,
+        code_hash(cell.method),
+    ]
     return Path(folder) / f"{hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:24]}.npz"
 
 
@@ -222,12 +277,14 @@ def work(cell, data, path, threads):
 
 
 def lock_bars_by_thread():
-    """Keep tqdm's lock within this process: one shared by processes is left over when a worker is killed."""
+    """Keep tqdm's lock within this process: one shared by processes is left over when a worker is
+    killed."""
     tqdm.set_lock(RLock())
 
 
 def run_cells(cells, data, folder, *, processes=1, threads=1):
-    """Run the cells that are not finished, in parallel, each on `threads` threads; returns the Results in order."""
+    """Run the cells that are not finished, in parallel, each on `threads` threads; returns the
+    Results in order."""
     mark = fingerprint(data)
     paths = [cell_path(cell, data, mark, folder) for cell in cells]
     left = {path: cell for path, cell in zip(paths, cells) if not path.is_file()}
@@ -244,8 +301,11 @@ def run_cells(cells, data, folder, *, processes=1, threads=1):
 
 
 def run_parallel(left, data, processes, threads, bar):
-    """Each cell in one of several fresh processes; the first failure stops the rest, finished cells are kept."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=lock_bars_by_thread) as pool:
+    """Each cell in one of several fresh processes; the first failure stops the rest, finished cells
+    are kept."""
+    with ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=lock_bars_by_thread
+    ) as pool:
         tasks = {pool.submit(work, cell, data, path, threads): cell for path, cell in left.items()}
         try:
             for task in as_completed(tasks):
@@ -253,8 +313,10 @@ def run_parallel(left, data, processes, threads, bar):
                 bar.set_postfix_str(tasks[task].method)
                 bar.update()
         except BrokenProcessPool as error:
-            raise InputError("a process died (killed, or out of memory?); finished cells are kept: "
-                             "run the same command again, with fewer --processes") from error
+            raise InputError(
+                "a process died (killed, or out of memory?); finished cells are kept: "
+                "run the same command again, with fewer --processes"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,4 +1,5 @@
-"""Figures of the data card: what each class looks like over the months, and a few series that change."""
+"""Figures of the data card: what each class looks like over the months, and a few series that
+change."""
 
 from pathlib import Path
 
@@ -43,32 +44,58 @@ def classes(x, y, months):
 
     calendar = months.astype(int) % 12
     ndvi = (x[:, 6] - x[:, 2]) / (x[:, 6] + x[:, 2])
-    rows = [("blue B2", x[:, 0]), ("red B4", x[:, 2]), ("near infrared B8", x[:, 6]),
-            ("short-wave infrared B11", x[:, 8]), ("NDVI", ndvi)]
-    figure, axes = plt.subplots(5, 6, figsize=(15, 11), sharex=True, sharey="row", layout="constrained")
+    rows = [
+        ("blue B2", x[:, 0]),
+        ("red B4", x[:, 2]),
+        ("near infrared B8", x[:, 6]),
+        ("short-wave infrared B11", x[:, 8]),
+        ("NDVI", ndvi),
+    ]
+    figure, axes = plt.subplots(
+        5, 6, figsize=(15, 11), sharex=True, sharey="row", layout="constrained"
+    )
     for row, (name, values) in zip(axes, rows, strict=True):
         for c, axis in enumerate(row):
             spread = np.array(
-                [np.nanpercentile(values[:, calendar == m][y[:, calendar == m] == c], [5, 50, 95]) for m in range(12)]
+                [
+                    np.nanpercentile(
+                        values[:, calendar == m][y[:, calendar == m] == c], [5, 50, 95]
+                    )
+                    for m in range(12)
+                ]
             )
-            axis.fill_between(np.arange(1, 13), spread[:, 0], spread[:, 2], color=URBAN.colours[c], alpha=0.35, lw=0)
+            axis.fill_between(
+                np.arange(1, 13),
+                spread[:, 0],
+                spread[:, 2],
+                color=URBAN.colours[c],
+                alpha=0.35,
+                lw=0,
+            )
             axis.plot(np.arange(1, 13), spread[:, 1], color="black", lw=1.2)
             axis.set_title(URBAN.names[c], fontsize=10)
             axis.set_xticks([1, 4, 7, 10], ["Jan", "Apr", "Jul", "Oct"])
         row[0].set_ylabel(name)
-    figure.suptitle("Simulated set: median and 5-95 % of each class by calendar month (reflectance; all sites)")
+    figure.suptitle(
+        "Simulated set: median and 5-95 % of each class by calendar month (reflectance; all sites)"
+    )
     return figure
 
 
 def changes(x, y, months, seed=3):
-    """Eight changing series: blue, red, near and short-wave infrared over the dates, the labels as a strip below."""
+    """Eight changing series: blue, red, near and short-wave infrared over the dates, the labels as
+    a strip below."""
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
     number = (y[:, 1:] != y[:, :-1]).sum(1)
     rng = np.random.default_rng(seed)
     wanted = {1: 3, 2: 2, 3: 2, 4: 1}  # number of changes: how many such series
-    chosen = [i for k, count in wanted.items() for i in rng.permutation(np.flatnonzero(number == k))[:count]]
+    chosen = [
+        i
+        for k, count in wanted.items()
+        for i in rng.permutation(np.flatnonzero(number == k))[:count]
+    ]
     dates = months.astype("M8[D]")
     figure, axes = plt.subplots(4, 2, figsize=(15, 10.4), sharex=True, layout="constrained")
     for axis, i in zip(axes.ravel(), chosen, strict=False):
@@ -78,11 +105,22 @@ def changes(x, y, months, seed=3):
         for t in np.flatnonzero(y[i, 1:] != y[i, :-1]) + 1:
             axis.axvline(dates[t], color="black", lw=0.8, ls=":")
             text = f" {months[t]} {URBAN.names[y[i, t - 1]]} \u2192 {URBAN.names[y[i, t]]}"
-            axis.text(dates[t], 0.98, text, fontsize=7, rotation=90, va="top", transform=axis.get_xaxis_transform(),
-                      bbox={"color": "white", "alpha": 0.7, "pad": 0.5})
+            axis.text(
+                dates[t],
+                0.98,
+                text,
+                fontsize=7,
+                rotation=90,
+                va="top",
+                transform=axis.get_xaxis_transform(),
+                bbox={"color": "white", "alpha": 0.7, "pad": 0.5},
+            )
         axis.set_ylim(-0.06, max(0.45, np.nanmax(x[i][list(LINES)]) * 1.05))
     axes[0, 0].legend(ncols=4, fontsize=8, loc="upper left")
-    patches = [Patch(color=colour, label=name) for name, colour in zip(URBAN.names, URBAN.colours, strict=True)]
+    patches = [
+        Patch(color=colour, label=name)
+        for name, colour in zip(URBAN.names, URBAN.colours, strict=True)
+    ]
     figure.legend(handles=patches, ncols=6, loc="outside lower center")
     return figure
 

@@ -1,11 +1,13 @@
-"""Make the simulated urban samples, dataset/urban.npz, from radiative transfer. See dataset/README.md.
+"""Make the simulated urban samples, dataset/urban.npz, from radiative transfer. See
+dataset/README.md.
 
-    python dataset/simulate.py                                        the set that ships (12,000 series, seed 0)
-    python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
-    python dataset/simulate.py --figures img                          the data card's figures, from the set in --out
+    python dataset/simulate.py                                        the set that ships (12,000
+    series, seed 0) python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
+    python dataset/simulate.py --figures img                          the data card's figures, from
+    the set in --out
 
-Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever --processes is.
-"""
+Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever
+--processes is."""
 
 import argparse
 import importlib.util
@@ -24,15 +26,20 @@ from utils.files import whole
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 MISSING = -32768
-SNOW_HOLD = np.array([0.3, 0.45, 1, 1, 0.6, 1])  # share of snow that shows, by class: crowns hide it, streets are swept
+SNOW_HOLD = np.array(
+    [0.3, 0.45, 1, 1, 0.6, 1]
+)  # share of snow that shows, by class: crowns hide it, streets are swept
 SITE_SIZE = 150  # series a site: 12,000 are 80 sites
 
 
 def covers(rng, site, n):
-    """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10), in the order of CLASSES."""
+    """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10), in the order
+    of CLASSES."""
     tables = {kind: vegetation.grow(rng, kind) for kind in vegetation.TYPES}
     topsoil = surfaces.soil(rng, site, n, bright=(0.35, 0.85), rough=(0.1, 0.5))
-    subsoil = surfaces.soil(rng, site, n, bright=(0.50, 1.15), rough=(0.0, 0.4))  # dug up: less humus, brighter
+    subsoil = surfaces.soil(
+        rng, site, n, bright=(0.50, 1.15), rough=(0.0, 0.4)
+    )  # dug up: less humus, brighter
     grass = vegetation.grassland(rng, site, n, tables, topsoil)
     wood = vegetation.woodland(rng, site, n, tables, topsoil)
     water = surfaces.water(rng, site, n, topsoil)
@@ -52,14 +59,16 @@ def covers(rng, site, n):
 
 
 def flood(rng, site, n):
-    """Share of the pixel under water for a month or two: no change. (n, T), only in wet months of low fields."""
+    """Share of the pixel under water for a month or two: no change. (n, T), only in wet months of
+    low fields."""
     wet = site.wetness > 0.6
     low_lying = (rng.random((n, 1)) < 0.15) * rng.uniform(0.3, 0.8, (n, 1))
     return surfaces.runs(rng, n, climate.MONTHS, chance=0.02, longest=2) * wet * low_lying
 
 
 def simulate_site(seed, number):
-    """One site: counts (SITE_SIZE, 10, T) int16, labels (SITE_SIZE, T) int8, lonlat (SITE_SIZE, 2), the site's name."""
+    """One site: counts (SITE_SIZE, 10, T) int16, labels (SITE_SIZE, T) int8, lonlat (SITE_SIZE, 2),
+    the site's name."""
     rng = np.random.default_rng([seed, number])
     site = climate.make_site(rng, number)
     n = SITE_SIZE
@@ -86,7 +95,9 @@ def simulate(series, seed=0, processes=1):
     numbers = range(-(-series // SITE_SIZE))
     work = partial(simulate_site, seed)
     with multiprocessing.get_context("spawn").Pool(processes) if processes > 1 else _Here() as pool:
-        done = list(tqdm(pool.imap(work, numbers), total=len(numbers), unit="site", desc="simulating"))
+        done = list(
+            tqdm(pool.imap(work, numbers), total=len(numbers), unit="site", desc="simulating")
+        )
     x, y, lonlat, names = zip(*done, strict=True)
     return {
         "x": np.concatenate(x)[:series],
@@ -113,19 +124,35 @@ class _Here:
 
 def arguments(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        description=__doc__.split("\n")[0],
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     data = parser.add_argument_group("what to make")
     data.add_argument("--series", type=int, default=12000, help="number of series, 150 a site")
     data.add_argument("--seed", type=int, default=0, help="seed of the random numbers, 0 or more")
-    data.add_argument("--out", type=Path, default=Path("dataset/urban.npz"), help="file to write (.npz)")
+    data.add_argument(
+        "--out", type=Path, default=Path("dataset/urban.npz"), help="file to write (.npz)"
+    )
     how = parser.add_argument_group("how")
-    how.add_argument("--processes", type=int, default=2, help="number of processes; the result is the same for any")
-    how.add_argument("--figures", type=Path, metavar="FOLDER", help="make no data, draw the figures of --out here")
+    how.add_argument(
+        "--processes",
+        type=int,
+        default=2,
+        help="number of processes; the result is the same for any",
+    )
+    how.add_argument(
+        "--figures",
+        type=Path,
+        metavar="FOLDER",
+        help="make no data, draw the figures of --out here",
+    )
     args = parser.parse_args(argv)
     for flag, low in (("series", 1), ("seed", 0), ("processes", 1)):
         if getattr(args, flag) < low:
-            raise InputError(f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least {low}")
+            raise InputError(
+                f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least {low}"
+            )
     if args.out.suffix != ".npz":
         raise InputError(f"--out {args.out}: expected a name that ends in .npz")
     if not args.out.parent.is_dir():
@@ -141,7 +168,9 @@ def main(argv=None):
         return figures.draw(args.out, args.figures)
     lacking = [name for name in ("prosail", "pyrsr") if importlib.util.find_spec(name) is None]
     if lacking:
-        raise InputError(f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt")
+        raise InputError(
+            f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt"
+        )
     arrays = simulate(args.series, args.seed, args.processes)
     with whole(args.out) as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)

@@ -4,15 +4,16 @@ import numpy as np
 from pyproj import Geod, Transformer
 
 SQUARE_METRES = 10_000  # in a hectare
-TRUE_ENOUGH = 0.01  # a projection whose areas are this close to the ground's is taken at its word (UTM: 0.001)
+# a projection whose areas are this close to the ground's is taken at its word (UTM: 0.001)
+TRUE_ENOUGH = 0.01
 
 
 def pixel_hectares(geobox):
     """Area of a pixel in each row of a grid: (Y,) hectares.
 
-    In projected coordinates it is the pixel's own area. Where the CRS is geographic, or a projection that distorts
-    area (Web Mercator), it is the area on the ellipsoid of the row's middle pixel.
-    """
+    In projected coordinates it is the pixel's own area. Where the CRS is geographic, or a
+    projection that distorts area (Web Mercator), it is the area on the ellipsoid of the row's
+    middle pixel."""
     height, width = geobox.shape
     on_ground = ellipsoid_hectares(geobox, np.arange(height), width // 2)
     if geobox.crs.geographic:
@@ -24,12 +25,17 @@ def pixel_hectares(geobox):
 
 
 def ellipsoid_hectares(geobox, rows, column):
-    """Area on the ellipsoid of the pixels at `rows` of a column, from the geodesic polygon of their corners."""
+    """Area on the ellipsoid of the pixels at `rows` of a column, from the geodesic polygon of their
+    corners."""
     crs = geobox.crs.proj
     to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     geod = crs.get_geod() or Geod(ellps="WGS84")
-    corners = [geobox.transform @ (column + right, rows + down) for right, down in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    lon, lat = to_lonlat.transform(*(np.stack([np.broadcast_to(c[axis], rows.shape) for c in corners], 1)
-                                     for axis in (0, 1)))  # (Y, 4)
+    corners = [
+        geobox.transform @ (column + right, rows + down)
+        for right, down in ((0, 0), (1, 0), (1, 1), (0, 1))
+    ]
+    lon, lat = to_lonlat.transform(
+        *(np.stack([np.broadcast_to(c[axis], rows.shape) for c in corners], 1) for axis in (0, 1))
+    )  # (Y, 4)
     areas = [abs(geod.polygon_area_perimeter(lon[i], lat[i])[0]) for i in range(len(rows))]
     return np.array(areas) / SQUARE_METRES

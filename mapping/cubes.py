@@ -25,10 +25,11 @@ DIMENSIONS = {
 
 @dataclass(frozen=True)
 class CubeReader:
-    """Reads months out of a cube; variables: one of (time, band, y, x), or one a band of (time, y, x).
+    """Reads months out of a cube; variables: one of (time, band, y, x), or one a band of (time, y,
+    x).
 
-    names: what the cube calls (time, band, y, x); steps and bands: positions in the cube, in our order.
-    """
+    names: what the cube calls (time, band, y, x); steps and bands: positions in the cube, in our
+    order."""
 
     path: str
     engine: str
@@ -46,9 +47,21 @@ class CubeReader:
         cube = open_cube(self.path, self.engine)
         try:
             if len(self.variables) == 1:
-                block = cube[self.variables[0]].variable.isel(pick).transpose(time, band, y, x).to_numpy()
-                return block if list(self.bands) == list(range(block.shape[1])) else block[:, list(self.bands)]
-            parts = [cube[name].variable.isel(pick).transpose(time, y, x).to_numpy() for name in self.variables]
+                block = (
+                    cube[self.variables[0]]
+                    .variable.isel(pick)
+                    .transpose(time, band, y, x)
+                    .to_numpy()
+                )
+                return (
+                    block
+                    if list(self.bands) == list(range(block.shape[1]))
+                    else block[:, list(self.bands)]
+                )
+            parts = [
+                cube[name].variable.isel(pick).transpose(time, y, x).to_numpy()
+                for name in self.variables
+            ]
             return np.stack(parts, axis=1)
         except Exception as error:  # each codec has errors of its own
             raise unreadable(self.path, rows, columns, error) from error
@@ -60,50 +73,81 @@ def open_cube(path, engine):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_coords="all", chunks=None)
+            return xr.open_dataset(
+                path, engine=engine, mask_and_scale=False, decode_coords="all", chunks=None
+            )
     except Exception as error:  # each format has errors of its own
-        raise InputError(f"{path}: cannot be read as a {engine} cube ({first_line(error)})") from error
+        raise InputError(
+            f"{path}: cannot be read as a {engine} cube ({first_line(error)})"
+        ) from error
 
 
 def find_cube(path, engine, bands):
-    """Source of a Zarr (version 2 or 3) or NetCDF cube (time, band, y, x), or of ten variables (time, y, x)."""
+    """Source of a Zarr (version 2 or 3) or NetCDF cube (time, band, y, x), or of ten variables
+    (time, y, x)."""
     cube = open_cube(str(path), engine)
-    names = tuple(next((name for name in known if name in cube.dims), None) for known in DIMENSIONS.values())
+    names = tuple(
+        next((name for name in known if name in cube.dims), None) for known in DIMENSIONS.values()
+    )
     time, band, y, x = names
     if None in (time, y, x):
-        raise InputError(f"{path}: dimensions {dict(cube.sizes)} found; expected (time, band, y, x)")
+        raise InputError(
+            f"{path}: dimensions {dict(cube.sizes)} found; expected (time, band, y, x)"
+        )
     whole = [name for name, v in cube.data_vars.items() if set(v.dims) == {time, band, y, x}]
     flat = [name for name, v in cube.data_vars.items() if set(v.dims) == {time, y, x}]
     if len(whole) == 1:
         variables, known = tuple(whole), band in cube.coords and cube[band].dtype.kind in "UOST"
-        chosen = chosen_bands(path, [str(v) for v in cube[band].values] if known else [None] * cube.sizes[band], bands)
+        chosen = chosen_bands(
+            path, [str(v) for v in cube[band].values] if known else [None] * cube.sizes[band], bands
+        )
         one_each = [cube[whole[0]].attrs] * len(bands)
     elif flat and not whole:
         chosen = chosen_bands(path, flat, bands)
         variables = tuple(flat[i] for i in chosen)
         one_each = [cube[name].attrs for name in variables]
     else:
-        raise InputError(f"{path}: variables {whole or list(cube.data_vars)} found; expected one (time, band, y, x)")
+        raise InputError(
+            f"{path}: variables {whole or list(cube.data_vars)} found; expected one (time, band, y, x)"
+        )
     if engine == "zarr":
         check_chunks(path, variables)
     months, steps = cube_months(path, cube, time)
-    scale, offset = ([[float(a.get(key, default)) for a in one_each]] * len(months)
-                     for key, default in (("scale_factor", 1), ("add_offset", 0)))
-    nodata = {float(v) for a in one_each for key in ("_FillValue", "missing_value", "nodata")
-              for v in np.atleast_1d(a.get(key, np.nan)) if not np.isnan(float(v))}
+    scale, offset = (
+        [[float(a.get(key, default)) for a in one_each]] * len(months)
+        for key, default in (("scale_factor", 1), ("add_offset", 0))
+    )
+    nodata = {
+        float(v)
+        for a in one_each
+        for key in ("_FillValue", "missing_value", "nodata")
+        for v in np.atleast_1d(a.get(key, np.nan))
+        if not np.isnan(float(v))
+    }
     stored = cube[variables[0]]
     chunks = stored.encoding.get("chunks") or stored.encoding.get("chunksizes")
     chunk = dict(zip(stored.dims, chunks)) if chunks else {y: 1, x: cube.sizes[x]}
     return Source(
-        str(path), months, cube_geobox(path, cube, stored, y, x), stored.dtype, (chunk[y], chunk[x]), np.array(scale),
-        np.array(offset), tuple(sorted(nodata)), CubeReader(str(path), engine, variables, names, steps, tuple(chosen)))
+        str(path),
+        months,
+        cube_geobox(path, cube, stored, y, x),
+        stored.dtype,
+        (chunk[y], chunk[x]),
+        np.array(scale),
+        np.array(offset),
+        tuple(sorted(nodata)),
+        CubeReader(str(path), engine, variables, names, steps, tuple(chosen)),
+    )
 
 
 def check_chunks(path, variables):
-    """Raise InputError for a Zarr chunk that was cut short: the Blosc decoder would read on beyond its end."""
+    """Raise InputError for a Zarr chunk that was cut short: the Blosc decoder would read on beyond
+    its end."""
     for name in variables:
         array = zarr.open_array(str(path), path=name, mode="r")
-        if array.shards is not None or not any("blosc" in str(codec).lower() for codec in array.compressors):
+        if array.shards is not None or not any(
+            "blosc" in str(codec).lower() for codec in array.compressors
+        ):
             continue  # other codecs notice
         for file in (Path(path) / name).rglob("*"):
             if file.name[0] == "." or file.name == "zarr.json" or not file.is_file():
@@ -111,7 +155,9 @@ def check_chunks(path, variables):
             with open(file, "rb") as stream:
                 length = int.from_bytes(stream.read(16)[12:16], "little")
             if length != file.stat().st_size:
-                raise InputError(f"{file}: found {file.stat().st_size} bytes, expected {length}; the chunk is damaged")
+                raise InputError(
+                    f"{file}: found {file.stat().st_size} bytes, expected {length}; the chunk is damaged"
+                )
 
 
 def cube_months(path, cube, time):
@@ -121,25 +167,37 @@ def cube_months(path, cube, time):
     months = cube[time].values.astype("datetime64[M]")
     unique, counts = np.unique(months, return_counts=True)
     if (counts > 1).any():
-        raise InputError(f"{path}: {counts.max()} steps in {unique[counts > 1][0]}; expected one a month")
+        raise InputError(
+            f"{path}: {counts.max()} steps in {unique[counts > 1][0]}; expected one a month"
+        )
     return unique, tuple(int(i) for i in np.argsort(months))
 
 
 def cube_geobox(path, cube, stored, y, x):
-    """Grid of a cube: the GeoTransform it carries, else from the coordinates of its pixel centres."""
+    """Grid of a cube: the GeoTransform it carries, else from the coordinates of its pixel
+    centres."""
     crs = stored.odc.crs or cube.odc.crs
     if crs is None:
         attributes = cube.attrs | stored.attrs
-        crs = next((attributes[key] for key in ("crs", "proj:code", "proj:epsg") if key in attributes), None)
+        crs = next(
+            (attributes[key] for key in ("crs", "proj:code", "proj:epsg") if key in attributes),
+            None,
+        )
         if crs is None:
-            raise InputError(f"{path}: has no coordinate reference system; expected a spatial_ref coordinate")
+            raise InputError(
+                f"{path}: has no coordinate reference system; expected a spatial_ref coordinate"
+            )
         crs = f"EPSG:{crs}" if str(crs).isdigit() else crs
     shape = (cube.sizes[y], cube.sizes[x])
-    carried = [c.attrs["GeoTransform"] for c in cube.variables.values() if "GeoTransform" in c.attrs]
+    carried = [
+        c.attrs["GeoTransform"] for c in cube.variables.values() if "GeoTransform" in c.attrs
+    ]
     if carried:
         return GeoBox(shape, Affine.from_gdal(*(float(v) for v in str(carried[0]).split())), crs)
     if y not in cube.coords or x not in cube.coords or min(shape) < 2:
-        raise InputError(f"{path}: has no coordinates {y} and {x}; expected those of the pixel centres")
+        raise InputError(
+            f"{path}: has no coordinates {y} and {x}; expected those of the pixel centres"
+        )
     (top, height), (left, width) = (regular_axis(path, cube[name].values, name) for name in (y, x))
     return GeoBox(shape, Affine(width, 0, left - width / 2, 0, height, top - height / 2), crs)
 
@@ -149,5 +207,7 @@ def regular_axis(path, centres, name):
     centres = np.asarray(centres, float)
     step = (centres[-1] - centres[0]) / (len(centres) - 1)
     if not np.allclose(np.diff(centres), step, rtol=0.01, atol=0):
-        raise InputError(f"{path}: the coordinate {name} is not evenly spaced; expected a regular grid")
+        raise InputError(
+            f"{path}: the coordinate {name} is not evenly spaced; expected a regular grid"
+        )
     return centres[0], step

@@ -18,7 +18,8 @@ from utils.errors import InputError
 
 @dataclass(frozen=True)
 class GeoTiffReader:
-    """Reads months out of GeoTIFFs; places: for each month the file and its C band numbers (from 1)."""
+    """Reads months out of GeoTIFFs; places: for each month the file and its C band numbers (from
+    1)."""
 
     places: tuple
 
@@ -59,12 +60,26 @@ def read_header(path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(path) as raster:
-                header = Header(path, raster.descriptions, raster.shape, raster.crs, raster.transform, raster.dtypes[0],
-                                raster.block_shapes[0], raster.scales, raster.offsets, raster.nodatavals)
+                header = Header(
+                    path,
+                    raster.descriptions,
+                    raster.shape,
+                    raster.crs,
+                    raster.transform,
+                    raster.dtypes[0],
+                    raster.block_shapes[0],
+                    raster.scales,
+                    raster.offsets,
+                    raster.nodatavals,
+                )
     except (rasterio.errors.RasterioError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a raster ({error}); expected a GeoTIFF") from error
+        raise InputError(
+            f"{path}: cannot be read as a raster ({error}); expected a GeoTIFF"
+        ) from error
     if header.crs is None:
-        raise InputError(f"{path}: has no coordinate reference system; expected one (gdal_edit.py -a_srs sets it)")
+        raise InputError(
+            f"{path}: has no coordinate reference system; expected one (gdal_edit.py -a_srs sets it)"
+        )
     if "complex" in header.dtype:
         raise InputError(f"{path}: holds {header.dtype}; expected integers or floats")
     return header
@@ -77,7 +92,9 @@ def find_geotiff(path, first_month, bands):
     if months == [None] * len(months):
         months = months_from(path, first_month, len(months))
     if None in months:
-        raise InputError(f"{path}: band {months.index(None) + 1} has no month in its description, others have")
+        raise InputError(
+            f"{path}: band {months.index(None) + 1} has no month in its description, others have"
+        )
     groups = {}
     for index, month in enumerate(months):
         groups.setdefault(month, []).append(index)
@@ -91,24 +108,36 @@ def find_geotiff(path, first_month, bands):
 def months_from(path, first_month, count):
     """Months of the bands of a file without dates: ten bands a month from `first_month` on."""
     if count % len(BANDS):
-        raise InputError(f"{path}: found {count} bands, expected {len(BANDS)} a month, {BANDS[0]} .. {BANDS[-1]}")
+        raise InputError(
+            f"{path}: found {count} bands, expected {len(BANDS)} a month, {BANDS[0]} .. {BANDS[-1]}"
+        )
     if first_month is None:
-        raise InputError(f"{path}: holds no dates; expected --first-month YYYY-MM, the month of its first bands")
+        raise InputError(
+            f"{path}: holds no dates; expected --first-month YYYY-MM, the month of its first bands"
+        )
     return list(np.repeat(parse_month(first_month) + np.arange(count // len(BANDS)), len(BANDS)))
 
 
 def find_folder(path, bands):
     """Source of a folder of GeoTIFFs, one a month, the month in the file's name."""
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".tif", ".tiff") and file.name[0] != ".")
+    files = sorted(
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in (".tif", ".tiff") and file.name[0] != "."
+    )
     if not files:
         raise InputError(f"{path}: holds no GeoTIFF; expected one a month, or a Zarr cube")
     places = {}
     for file in files:
         month = month_in(file.stem)
         if month is None:
-            raise InputError(f"{file}: no month, or more than one, in the name; expected one such as 2019-02")
+            raise InputError(
+                f"{file}: no month, or more than one, in the name; expected one such as 2019-02"
+            )
         if month in places:
-            raise InputError(f"{file}: {month} is also in {places[month][0].file.name}; expected one file a month")
+            raise InputError(
+                f"{file}: {month} is also in {places[month][0].file.name}; expected one file a month"
+            )
         header = read_header(file)
         places[month] = (header, chosen_bands(file, header.names, bands))
         check_grid(header, next(iter(places.values()))[0])
@@ -122,11 +151,17 @@ def check_grid(header, first):
         ("CRS", header.crs.to_string(), first.crs.to_string()),
     ):
         if found != expected:
-            raise InputError(f"{header.file}: found {what} {found}, expected {expected} as in {first.file.name}")
+            raise InputError(
+                f"{header.file}: found {what} {found}, expected {expected} as in {first.file.name}"
+            )
     corners = [(0, 0), (first.shape[1], 0), (0, first.shape[0])]
-    apart = max(abs(v - c) for at in corners for v, c in zip(~first.transform @ (header.transform @ at), at))
+    apart = max(
+        abs(v - c) for at in corners for v, c in zip(~first.transform @ (header.transform @ at), at)
+    )
     if apart > 0.01:
-        raise InputError(f"{header.file}: lies {apart:.3g} pixels beside {first.file.name}, expected the same grid")
+        raise InputError(
+            f"{header.file}: lies {apart:.3g} pixels beside {first.file.name}, expected the same grid"
+        )
 
 
 def geotiff_source(path, places):
@@ -137,8 +172,18 @@ def geotiff_source(path, places):
     scale = np.array([[header.scales[i] for i in chosen] for header, chosen in order], float)
     offset = np.array([[header.offsets[i] for i in chosen] for header, chosen in order], float)
     nodata = {value for header, _ in order for value in header.nodata if value is not None}
-    reader = GeoTiffReader(tuple((str(header.file), tuple(i + 1 for i in chosen)) for header, chosen in order))
+    reader = GeoTiffReader(
+        tuple((str(header.file), tuple(i + 1 for i in chosen)) for header, chosen in order)
+    )
     grid = GeoBox(first.shape, first.transform, first.crs.to_wkt())
-    return Source(str(path), np.array(months, "datetime64[M]"), grid,
-                  np.result_type(*(header.dtype for header, _ in order)), first.chunk, scale, offset,
-                  tuple(sorted(nodata)), reader)
+    return Source(
+        str(path),
+        np.array(months, "datetime64[M]"),
+        grid,
+        np.result_type(*(header.dtype for header, _ in order)),
+        first.chunk,
+        scale,
+        offset,
+        tuple(sorted(nodata)),
+        reader,
+    )

@@ -1,4 +1,5 @@
-"""From finished windows to the map: Cloud-Optimised GeoTIFFs, summary, figures; one window in memory at a time."""
+"""From finished windows to the map: Cloud-Optimised GeoTIFFs, summary, figures; one window in
+memory at a time."""
 
 import csv
 import shutil
@@ -14,8 +15,8 @@ from tqdm import tqdm
 
 from mapping.area import pixel_hectares
 from mapping.figures import draw_figures
-from mapping.products import window_products
-from mapping.raster import add_overviews, create, write_cog
+from mapping.pixels import window_products
+from mapping.products import add_overviews, create, write_cog
 from mapping.workers import Workers, cores, stream
 from utils.errors import InputError
 
@@ -25,12 +26,12 @@ MILLIMETRES = 10**10  # square millimetres in a hectare
 
 
 def assemble(parts, raw, windows, stack, products, filter_width):
-    """Write every raster of the map into the folder `raw`, as plain GeoTIFF, and return the counts of the summary.
+    """Write every raster of the map into the folder `raw`, as plain GeoTIFF, and return the counts
+    of the summary.
 
-    parts: the work folder; windows: all of the stack; products: as `products_for` gives; filter_width: of the spatial
-    majority filter, pixels. Returns the counts of `mapping.products.count` for the whole area, in square millimetres.
-    Raises InputError.
-    """
+    parts: the work folder; windows: all of the stack; products: as `products_for` gives;
+    filter_width: of the spatial majority filter, pixels. Returns the counts of
+    `mapping.products.count` for the whole area, in square millimetres. Raises InputError."""
     raw = empty(raw)
     totals = [0, 0]
     lines = {}
@@ -38,14 +39,22 @@ def assemble(parts, raw, windows, stack, products, filter_width):
         lines.setdefault(window.top, {})[window.left] = window
     row_area = np.rint(pixel_hectares(stack.geobox) * MILLIMETRES).astype(np.int64)
     n_classes = len(products["labels"].names)
-    compute = partial(window_products, parts, lines, stack.months, filter_width, n_classes, row_area)
+    compute = partial(
+        window_products, parts, lines, stack.months, filter_width, n_classes, row_area
+    )
     try:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
             with ExitStack() as files, ThreadPoolExecutor(cores()) as pool:
-                rasters = {name: files.enter_context(create(raw / f"{name}.tif", product, stack.geobox))
-                           for name, product in products.items()}
-                bar = files.enter_context(tqdm(total=len(windows), unit="window", desc="drawing up"))
-                for window, (layers, counts) in stream(Workers(pool, 2 * cores(), None), compute, windows):
+                rasters = {
+                    name: files.enter_context(create(raw / f"{name}.tif", product, stack.geobox))
+                    for name, product in products.items()
+                }
+                bar = files.enter_context(
+                    tqdm(total=len(windows), unit="window", desc="drawing up")
+                )
+                for window, (layers, counts) in stream(
+                    Workers(pool, 2 * cores(), None), compute, windows
+                ):
                     rows, columns = window.slices
                     for name, raster in rasters.items():
                         raster.write(layers[name], window=RasterWindow.from_slices(rows, columns))
@@ -59,7 +68,8 @@ def assemble(parts, raw, windows, stack, products, filter_width):
 
 
 def finish(raw, folder, products, rows):
-    """Write the finished map into `folder`: COGs and figures of the rasters in `raw`, and the summary's rows.
+    """Write the finished map into `folder`: COGs and figures of the rasters in `raw`, and the
+    summary's rows.
 
     Everything only reads `raw`, and so goes on at the same time. Raises InputError.
     """
@@ -68,8 +78,10 @@ def finish(raw, folder, products, rows):
     try:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ThreadPoolExecutor(max(2, cores())) as pool:
             jobs = [pool.submit(draw_figures, raw, folder, products, rows)]
-            jobs += [pool.submit(write_cog, Path(raw) / f"{name}.tif", folder / f"{name}.tif", product)
-                     for name, product in products.items()]
+            jobs += [
+                pool.submit(write_cog, Path(raw) / f"{name}.tif", folder / f"{name}.tif", product)
+                for name, product in products.items()
+            ]
             for job in jobs:
                 job.result()
     except (rasterio.errors.RasterioError, OSError) as error:
@@ -91,15 +103,35 @@ def cannot_write(folder, error):
 def summary(classes, transitions, months, legend):
     """Rows of the summary: kind, month, class, from_class, to_class, pixels, hectares.
 
-    classes, transitions: as `assemble` returns them. Two kinds: 'class', one row for every class (and 'no label') and
-    month; 'transition', one for every transition and month in which it happened. Hectares are those of the ground.
-    """
+    classes, transitions: as `assemble` returns them. Two kinds: 'class', one row for every class
+    (and 'no label') and month; 'transition', one for every transition and month in which it
+    happened. Hectares are those of the ground."""
     names = legend.names
-    rows = [("class", str(month), name, "", "", int(classes[0, k, t]), f"{classes[1, k, t] / MILLIMETRES:.4f}")
-            for t, month in enumerate(months) for k, name in enumerate((NO_LABEL, *names))]
+    rows = [
+        (
+            "class",
+            str(month),
+            name,
+            "",
+            "",
+            int(classes[0, k, t]),
+            f"{classes[1, k, t] / MILLIMETRES:.4f}",
+        )
+        for t, month in enumerate(months)
+        for k, name in enumerate((NO_LABEL, *names))
+    ]
     return rows + [
-        ("transition", str(months[t]), "", names[i], names[j], int(transitions[0, t, i, j]),
-         f"{transitions[1, t, i, j] / MILLIMETRES:.4f}") for t, i, j in zip(*np.nonzero(transitions[0]))]
+        (
+            "transition",
+            str(months[t]),
+            "",
+            names[i],
+            names[j],
+            int(transitions[0, t, i, j]),
+            f"{transitions[1, t, i, j] / MILLIMETRES:.4f}",
+        )
+        for t, i, j in zip(*np.nonzero(transitions[0]))
+    ]
 
 
 def write_summary(path, rows):

@@ -1,4 +1,5 @@
-"""From the command line of map.py to the finished map: plan, label what is missing, assemble, publish."""
+"""From the command line of map.py to the finished map: plan, label what is missing, assemble,
+publish."""
 
 import sys
 import time
@@ -9,20 +10,26 @@ import numpy as np
 from tqdm import tqdm
 
 import models
+from mapping.memory import give_back_memory
 from mapping.mosaic import NO_LABEL, assemble, finish, summary
-from mapping.parts import begin, check_space, fingerprint, part_path, publish, save_part
-from mapping.raster import products_for
+from mapping.products import products_for
 from mapping.stack import open_stack
+from mapping.unfinished import begin, check_space, fingerprint, part_path, publish, save_part
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from mapping.workers import open_workers, stream
-from utils.memory import give_back_memory
 
 
 def make_map(args):
     """Draw the map that the flags of map.py ask for; raises InputError."""
     net = models.load(args.weights)
-    stack = open_stack(args.stack, first_month=args.first_month, bands=net.card["bands"], scale=args.scale,
-                       nodata=args.nodata, offset=args.offset)
+    stack = open_stack(
+        args.stack,
+        first_month=args.first_month,
+        bands=net.card["bands"],
+        scale=args.scale,
+        nodata=args.nodata,
+        offset=args.offset,
+    )
     check_network(net.card, stack)
     for note in stack.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -38,7 +45,9 @@ def make_map(args):
     raw, folder = parts / "raw", parts / "finished"
     legend = net.card["legend"]
     products = products_for(legend, stack.months)
-    rows = summary(*assemble(parts, raw, windows, stack, products, args.filter), stack.months, legend)
+    rows = summary(
+        *assemble(parts, raw, windows, stack, products, args.filter), stack.months, legend
+    )
     finish(raw, folder, products, rows)
     publish(folder, out, settings)
     if not any(row[5] for row in rows if row[0] == "class" and row[2] != NO_LABEL):
@@ -47,17 +56,27 @@ def make_map(args):
 
 
 def plan(args, stack):
-    """Windows of the stack, and the settings that decide its map's pixels: parts of others are never mixed in."""
+    """Windows of the stack, and the settings that decide its map's pixels: parts of others are
+    never mixed in."""
     size = (args.window, args.window) if args.window else window_size(stack)
     windows = windows_of(stack.geobox.shape, size)
     settings = {
-        "stack": str(Path(args.stack).resolve()), "stack's files": fingerprint(args.stack),
-        "weights": digest_of(args.weights), "first month": str(stack.months[0]), "months": len(stack.months),
-        "scale": np.unique(stack.scale).tolist(), "--nodata": args.nodata,
-        "offset": {str(month): row.tolist() for month, row, before in zip(
-            stack.source.months, stack.offset, (None, *stack.offset)) if not np.array_equal(row, before)},
-        "--min-months": args.min_months or max(1, len(stack.months) // 4), "--filter": args.filter,
-        "window (rows, columns)": list(size)}
+        "stack": str(Path(args.stack).resolve()),
+        "stack's files": fingerprint(args.stack),
+        "weights": digest_of(args.weights),
+        "first month": str(stack.months[0]),
+        "months": len(stack.months),
+        "scale": np.unique(stack.scale).tolist(),
+        "--nodata": args.nodata,
+        "offset": {
+            str(month): row.tolist()
+            for month, row, before in zip(stack.source.months, stack.offset, (None, *stack.offset))
+            if not np.array_equal(row, before)
+        },
+        "--min-months": args.min_months or max(1, len(stack.months) // 4),
+        "--filter": args.filter,
+        "window (rows, columns)": list(size),
+    }
     return windows, settings
 
 
@@ -66,13 +85,31 @@ def label_windows(args, stack, settings, parts, windows):
     missing = [window for window in windows if not part_path(parts, window).is_file()]
     rows, columns = stack.geobox.shape
     left = sum(window.height * window.width for window in missing)
-    print(f"{args.stack}: {columns} x {rows} pixels, {stack.months[0]} to {stack.months[-1]}, {len(windows)} windows"
-          + (f", {len(windows) - len(missing)} of them done before" if len(missing) < len(windows) else ""))
-    bar = tqdm(total=rows * columns, initial=rows * columns - left, unit="px", unit_scale=True, desc="labelling")
+    print(
+        f"{args.stack}: {columns} x {rows} pixels, {stack.months[0]} to {stack.months[-1]}, {len(windows)} windows"
+        + (
+            f", {len(windows) - len(missing)} of them done before"
+            if len(missing) < len(windows)
+            else ""
+        )
+    )
+    bar = tqdm(
+        total=rows * columns,
+        initial=rows * columns - left,
+        unit="px",
+        unit_scale=True,
+        desc="labelling",
+    )
     with open_workers(args.workers, args.scheduler) as workers, bar:
         start = time.perf_counter()
-        job = Job(stack, str(Path(args.weights).resolve()), settings["weights"], settings["--min-months"], args.device,
-                  workers.threads)
+        job = Job(
+            stack,
+            str(Path(args.weights).resolve()),
+            settings["weights"],
+            settings["--min-months"],
+            args.device,
+            workers.threads,
+        )
         for window, layers in stream(workers, partial(label_window, job), missing):
             save_part(parts, window, layers)
             bar.update(window.height * window.width)

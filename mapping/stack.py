@@ -1,9 +1,8 @@
 """An area's rasters as one lazy array (month, band, y, x) of surface reflectance x 10^4.
 
-    stack = open_stack("monthly/")                       # a folder of GeoTIFFs, one GeoTIFF, a Zarr or NetCDF cube
-    stack.array.isel(y=slice(0, 256), x=slice(0, 256))   # xarray; pixels are read when they are asked for
-    x, months = read_series("monthly/", (112.913, 28.100))
-"""
+stack = open_stack("monthly/")                       # a folder of GeoTIFFs, one GeoTIFF, a Zarr or
+NetCDF cube stack.array.isel(y=slice(0, 256), x=slice(0, 256))   # xarray; pixels are read when they
+are asked for x, months = read_series("monthly/", (112.913, 28.100))"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +20,12 @@ from mapping.geotiffs import find_folder, find_geotiff
 from mapping.source import Source, parse_month
 from utils.errors import InputError
 
-LOWEST, HIGHEST = -9999, 32767  # at or beyond these a stored number is a mark for no data, never reflectance x 10^4
-STEP = 1000  # Sentinel-2 processing baseline 04.00, in force on 2022-01-25, adds it to every band of level 2A
+LOWEST, HIGHEST = (
+    -9999,
+    32767,
+)  # at or beyond these a stored number is a mark for no data, never reflectance x 10^4
+# Sentinel-2 processing baseline 04.00, in force on 2022-01-25, adds it to every band of level 2A
+STEP = 1000
 STEP_MONTH = np.datetime64("2022-01", "M")
 SAMPLE = 128  # side in pixels of the windows from which a stack's scale and steps are judged
 
@@ -31,9 +34,9 @@ SAMPLE = 128  # side in pixels of the windows from which a stack's scale and ste
 class Stack:
     """An area over T months, none left out.
 
-    months (T,) datetime64[M]; bands: C names; geobox: grid and CRS; chunk (y, x): pixels stored together;
-    array (month, band, y, x) int16: reflectance x 10^4, -32768 = no observation; notes: lines that a user should see.
-    """
+    months (T,) datetime64[M]; bands: C names; geobox: grid and CRS; chunk (y, x): pixels stored
+    together; array (month, band, y, x) int16: reflectance x 10^4, -32768 = no observation; notes:
+    lines that a user should see."""
 
     source: Source
     months: np.ndarray
@@ -56,13 +59,15 @@ class Stack:
         shape = (len(self.months), len(self.bands), *self.geobox.shape)
         lazy = indexing.LazilyIndexedArray(LazyReflectance(self, shape))
         coords = {"month": self.months.astype("datetime64[ns]"), "band": list(self.bands)}
-        return xr.DataArray(lazy, dims=("month", "band", "y", "x"), coords=coords, name="reflectance")
+        return xr.DataArray(
+            lazy, dims=("month", "band", "y", "x"), coords=coords, name="reflectance"
+        )
 
     def read(self, rows, columns, steps=None):
         """Reflectance x 10^4 of a window: (T, C, y, x) int16, or of the months `steps` only.
 
-        rows, columns: slices with start and stop. Months that the stack lacks are filled with no observation.
-        """
+        rows, columns: slices with start and stop. Months that the stack lacks are filled with no
+        observation."""
         steps = np.arange(len(self.months)) if steps is None else np.asarray(steps)
         there = np.flatnonzero(np.isin(self.months[steps], self.source.months))
         stored = np.searchsorted(self.source.months, self.months[steps[there]])
@@ -71,9 +76,15 @@ class Stack:
             return np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
         raw = self.source.reader.read([int(i) for i in stored], rows, columns)
         whole = len(there) == len(steps)
-        block = raw if whole and raw.dtype == np.int16 else np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
+        block = (
+            raw
+            if whole and raw.dtype == np.int16
+            else np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
+        )
         for i, month in enumerate(stored):  # a month at a time keeps the temporary arrays small
-            block[there[i]] = reflectance(raw[i], self.scale[month], self.offset[month], self.nodata)
+            block[there[i]] = reflectance(
+                raw[i], self.scale[month], self.offset[month], self.nodata
+            )
         return block
 
 
@@ -84,21 +95,28 @@ class LazyReflectance(BackendArray):
         self.stack, self.shape, self.dtype = stack, shape, np.dtype(np.int16)
 
     def __getitem__(self, key):
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self._read
+        )
 
     def _read(self, key):
-        """Read the covering window, then take from it what was asked for (single positions, steps, bands)."""
+        """Read the covering window, then take from it what was asked for (single positions, steps,
+        bands)."""
         picks, windows = [], []
         for index, size in zip(key, self.shape):
             positions = np.arange(size)[index]
-            low, high = (int(positions.min()), int(positions.max()) + 1) if positions.size else (0, 0)
+            low, high = (
+                (int(positions.min()), int(positions.max()) + 1) if positions.size else (0, 0)
+            )
             windows.append(slice(low, high))
             picks.append(positions - low)
         months, _, rows, columns = windows
         if 0 in (months.stop, rows.stop, columns.stop):
             block = np.empty([w.stop - w.start for w in windows], np.int16)
         else:
-            block = self.stack.read(rows, columns, np.arange(months.start, months.stop))[:, windows[1]]
+            block = self.stack.read(rows, columns, np.arange(months.start, months.stop))[
+                :, windows[1]
+            ]
         for axis in reversed(range(4)):
             if not np.array_equal(picks[axis], np.arange(block.shape[axis])):
                 block = np.take(block, picks[axis], axis=axis)
@@ -108,10 +126,15 @@ class LazyReflectance(BackendArray):
 def reflectance(raw, scale, offset, nodata):
     """Stored numbers of one month as reflectance x 10^4.
 
-    raw (C, y, x) of any number type; scale, offset (C,); nodata: stored numbers that mean no data. Returns (C, y, x)
-    int16, -32768 = no observation: declared no data, NaN, marks such as -9999 and 32767, or 0 in every band.
-    """
-    if raw.dtype == np.int16 and (scale == 1).all() and not offset.any() and set(nodata) <= {NO_OBSERVATION, 0}:
+    raw (C, y, x) of any number type; scale, offset (C,); nodata: stored numbers that mean no data.
+    Returns (C, y, x) int16, -32768 = no observation: declared no data, NaN, marks such as -9999 and
+    32767, or 0 in every band."""
+    if (
+        raw.dtype == np.int16
+        and (scale == 1).all()
+        and not offset.any()
+        and set(nodata) <= {NO_OBSERVATION, 0}
+    ):
         return plain_reflectance(raw, 0 in nodata)
     scaled, missing = scaled_and_missing(raw, scale, nodata)
     with np.errstate(invalid="ignore"):
@@ -120,7 +143,8 @@ def reflectance(raw, scale, offset, nodata):
 
 
 def plain_reflectance(raw, zero_is_nodata):
-    """What `reflectance` gives for int16 that is reflectance x 10^4 already: the common case, in fewer passes."""
+    """What `reflectance` gives for int16 that is reflectance x 10^4 already: the common case, in
+    fewer passes."""
     lowest, highest = raw.min(axis=0), raw.max(axis=0)  # (y, x)
     if zero_is_nodata:
         raw = np.where(raw == 0, NO_OBSERVATION, raw)
@@ -134,7 +158,8 @@ def plain_reflectance(raw, zero_is_nodata):
 
 
 def scaled_and_missing(raw, scale, nodata):
-    """Stored numbers of one month times scale, (C, y, x), and where there is none, bool (C, y, x)."""
+    """Stored numbers of one month times scale, (C, y, x), and where there is none, bool (C, y,
+    x)."""
     plain = raw.dtype.kind in "iu" and (scale == 1).all()
     scaled = raw if plain else raw * scale.astype(np.float32)[:, None, None]
     missing = ~((scaled > LOWEST) & (scaled < HIGHEST))  # NaN too: it is neither
@@ -147,12 +172,17 @@ def scaled_and_missing(raw, scale, nodata):
 
 
 def find_source(path, *, first_month=None, bands=BANDS):
-    """Recognise the kind of stack and return its Source; raises InputError in one line for what cannot be used."""
+    """Recognise the kind of stack and return its Source; raises InputError in one line for what
+    cannot be used."""
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: not found; expected a GeoTIFF, a folder of GeoTIFFs, a Zarr or a NetCDF cube")
+        raise InputError(
+            f"{path}: not found; expected a GeoTIFF, a folder of GeoTIFFs, a Zarr or a NetCDF cube"
+        )
     if path.is_dir():
-        if any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray", ".zmetadata")):
+        if any(
+            (path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+        ):
             return find_cube(path, "zarr", bands)
         return find_folder(path, bands)
     if path.suffix.lower() in (".nc", ".nc4", ".cdf"):
@@ -163,11 +193,11 @@ def find_source(path, *, first_month=None, bands=BANDS):
 def open_stack(path, *, first_month=None, bands=BANDS, scale=None, nodata=(), offset="none"):
     """Open a stack without reading its pixels, but for a few windows that tell its scale.
 
-    first_month: 'YYYY-MM' of a GeoTIFF that holds no dates. scale: stored number -> reflectance x 10^4; None takes the
-    file's, and x 10,000 where values are reflectance from 0 to 1. nodata: more stored numbers that mean no data.
-    offset: 'none'; 'VALUE' or 'VALUE@YYYY-MM', added to reflectance x 10^4 (from that month on); 'auto' takes away the
-    step of processing baseline 04.00 where there is one. Returns a Stack. Raises InputError.
-    """
+    first_month: 'YYYY-MM' of a GeoTIFF that holds no dates. scale: stored number -> reflectance x
+    10^4; None takes the file's, and x 10,000 where values are reflectance from 0 to 1. nodata: more
+    stored numbers that mean no data. offset: 'none'; 'VALUE' or 'VALUE@YYYY-MM', added to
+    reflectance x 10^4 (from that month on); 'auto' takes away the step of processing baseline 04.00
+    where there is one. Returns a Stack. Raises InputError."""
     source = find_source(path, first_month=first_month, bands=bands)
     months = np.arange(source.months[0], source.months[-1] + 1)
     file_scale, file_offset = source.scale, source.offset
@@ -176,7 +206,9 @@ def open_stack(path, *, first_month=None, bands=BANDS, scale=None, nodata=(), of
     stack = Stack(source, months, tuple(bands), file_scale, file_offset, (*source.nodata, *nodata))
     notes = []
     if len(months) > len(source.months):
-        notes.append(f"{path}: {len(months) - len(source.months)} months are missing; filled with no observation")
+        notes.append(
+            f"{path}: {len(months) - len(source.months)} months are missing; filled with no observation"
+        )
     start, amount = given_offset(offset)
     as_stored = scale is not None or (source.dtype.kind in "iu" and (file_scale == 1).all())
     across = months[0] < STEP_MONTH < months[-1]
@@ -185,14 +217,22 @@ def open_stack(path, *, first_month=None, bands=BANDS, scale=None, nodata=(), of
         if not as_stored and middle < 2:
             notes.append(f"{path}: holds reflectance from 0 to 1; multiplied by 10,000")
             dark = dark * 10_000
-            stack = replace(stack, scale=np.round(file_scale * 10_000, 9), offset=np.round(file_offset * 10_000, 9))
+            stack = replace(
+                stack,
+                scale=np.round(file_scale * 10_000, 9),
+                offset=np.round(file_offset * 10_000, 9),
+            )
         step = step_month(source.months, dark) if across else None
         if step is not None and offset == "auto":
-            notes.append(f"{path}: a step of +{STEP} from {step} on (processing baseline 04.00) was taken away")
+            notes.append(
+                f"{path}: a step of +{STEP} from {step} on (processing baseline 04.00) was taken away"
+            )
             start, amount = step, -STEP
         elif step is not None and offset == "none":
-            notes.append(f"{path}: reflectance steps up by about {STEP} in every band from {step} on, as Sentinel-2's "
-                         f"processing baseline 04.00 does; --offset auto (or --offset={-STEP}@{step}) mends it")
+            notes.append(
+                f"{path}: reflectance steps up by about {STEP} in every band from {step} on, as Sentinel-2's "
+                f"processing baseline 04.00 does; --offset auto (or --offset={-STEP}@{step}) mends it"
+            )
     added = np.where(source.months >= start, amount, 0)[:, None]
     return replace(stack, offset=stack.offset + added, notes=tuple(notes))
 
@@ -205,21 +245,28 @@ def given_offset(text):
     try:
         amount = float(amount)
     except ValueError as error:
-        raise InputError(f"--offset: found '{text}', expected none, auto, VALUE or VALUE@YYYY-MM") from error
+        raise InputError(
+            f"--offset: found '{text}', expected none, auto, VALUE or VALUE@YYYY-MM"
+        ) from error
     return parse_month(month, "--offset") if month else np.datetime64("1950-01", "M"), amount
 
 
 def survey(stack):
-    """Look at a few windows: the dark end of each band in each month (M, C), and the middle of the brightest band.
+    """Look at a few windows: the dark end of each band in each month (M, C), and the middle of the
+    brightest band.
 
-    dark is the 2nd percentile, NaN where a month has too few observations; both in the units that `scale` gives.
-    """
+    dark is the 2nd percentile, NaN where a month has too few observations; both in the units that
+    `scale` gives."""
     height, width = stack.geobox.shape
-    places = ((4, 4), (2, 2), (6, 6), (2, 6), (6, 2))[: 1 if np.prod(stack.source.chunk) > 2**20 else 5]
+    places = ((4, 4), (2, 2), (6, 6), (2, 6), (6, 2))[
+        : 1 if np.prod(stack.source.chunk) > 2**20 else 5
+    ]
     months = [[] for _ in stack.source.months]
     for down, right in places:  # eighths of the stack
-        rows, columns = (slice(max(0, size * at // 8 - SAMPLE // 2), min(size, size * at // 8 + SAMPLE // 2))
-                         for size, at in ((height, down), (width, right)))
+        rows, columns = (
+            slice(max(0, size * at // 8 - SAMPLE // 2), min(size, size * at // 8 + SAMPLE // 2))
+            for size, at in ((height, down), (width, right))
+        )
         raw = stack.source.reader.read(list(range(len(months))), rows, columns)
         for i, month in enumerate(months):
             scaled, missing = scaled_and_missing(raw[i], stack.scale[i], stack.nodata)
@@ -237,40 +284,53 @@ def survey(stack):
 def step_month(months, dark):
     """First month of a lasting step of +1000 in every band at 2022-01-25, or None.
 
-    months (M,); dark (M, C) reflectance x 10^4. Each month is compared with the same month of the years before, so that
-    seasons do not count. Land that changes brightens some bands more than others, and leaves blue dark; the step lifts
-    all bands alike.
-    """
+    months (M,); dark (M, C) reflectance x 10^4. Each month is compared with the same month of the
+    years before, so that seasons do not count. Land that changes brightens some bands more than
+    others, and leaves blue dark; the step lifts all bands alike."""
     before, after = months < STEP_MONTH, months > STEP_MONTH
-    rises = [dark[i] - np.nanmedian(earlier, axis=0) for i in np.flatnonzero(after & ~np.isnan(dark).any(axis=1))
-             if not np.isnan(earlier := dark[before & ((months - months[i]).astype(int) % 12 == 0)]).all()]
+    rises = [
+        dark[i] - np.nanmedian(earlier, axis=0)
+        for i in np.flatnonzero(after & ~np.isnan(dark).any(axis=1))
+        if not np.isnan(
+            earlier := dark[before & ((months - months[i]).astype(int) % 12 == 0)]
+        ).all()
+    ]
     if len(rises) < 3:
         return None
     rise = np.median(rises, axis=0)  # (C,)
     steps = np.flatnonzero(~np.isnan(dark).any(axis=1))
-    here = (np.median(dark[[i for i in steps if after[i]][:3]], axis=0)
-            - np.median(dark[[i for i in steps if before[i]][-3:]], axis=0))  # (C,) the step at this very place
+    here = np.median(dark[[i for i in steps if after[i]][:3]], axis=0) - np.median(
+        dark[[i for i in steps if before[i]][-3:]], axis=0
+    )  # (C,) the step at this very place
     lifted = np.nanmedian(dark[after], axis=0).min() > 0.9 * STEP
-    alike = rise.min() > 0.5 * STEP and rise.max() < 1.6 * STEP and abs(np.median(rise) - STEP) < 0.35 * STEP
+    alike = (
+        rise.min() > 0.5 * STEP
+        and rise.max() < 1.6 * STEP
+        and abs(np.median(rise) - STEP) < 0.35 * STEP
+    )
     if not (lifted and alike and np.median(here) > 0.5 * STEP):
         return None
-    january = dark[months == STEP_MONTH] - np.nanmedian(dark[before], axis=0)  # (1, C), or (0, C) if it is missing
+    january = dark[months == STEP_MONTH] - np.nanmedian(
+        dark[before], axis=0
+    )  # (1, C), or (0, C) if it is missing
     return STEP_MONTH if january.size and np.median(january) > STEP / 2 else STEP_MONTH + 1
 
 
 def read_series(path, lonlat, *, first_month=None, **options):
     """One pixel of a stack: x (C, T) float32 reflectance x 10^4, NaN = no observation; months (T,).
 
-    lonlat: degrees (WGS 84). first_month and options as in `open_stack`. Raises InputError outside the stack.
-    """
+    lonlat: degrees (WGS 84). first_month and options as in `open_stack`. Raises InputError outside
+    the stack."""
     stack = open_stack(path, first_month=first_month, **options)
     across = Transformer.from_crs("EPSG:4326", stack.geobox.crs.to_wkt(), always_xy=True)
     column, row = ~stack.geobox.transform @ across.transform(*lonlat)
     height, width = stack.geobox.shape
     if not (0 <= column < width and 0 <= row < height):
         west, south, east, north = stack.geobox.extent.to_crs("EPSG:4326").boundingbox
-        raise InputError(f"{path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; expected longitude {west:.4f} to "
-                         f"{east:.4f}, latitude {south:.4f} to {north:.4f}")
+        raise InputError(
+            f"{path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; expected longitude {west:.4f} to "
+            f"{east:.4f}, latitude {south:.4f} to {north:.4f}"
+        )
     row, column = int(row), int(column)
     values = stack.read(slice(row, row + 1), slice(column, column + 1))[:, :, 0, 0].T  # (C, T)
     return np.where(values == NO_OBSERVATION, np.nan, values).astype(np.float32), stack.months

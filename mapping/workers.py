@@ -1,7 +1,8 @@
-"""Where windows are labelled: threads of this process, Dask workers on this machine, or a Dask cluster.
+"""Where windows are labelled: threads of this process, Dask workers on this machine, or a Dask
+cluster.
 
-All three take the same calls (`submit`, as in concurrent.futures), so nothing else knows which it is.
-"""
+All three take the same calls (`submit`, as in concurrent.futures), so nothing else knows which it
+is."""
 
 import itertools
 import multiprocessing
@@ -13,7 +14,9 @@ from multiprocessing import forkserver
 
 from utils.errors import InputError
 
-AHEAD = 2  # windows at work in a process: one in the network, which takes all cores; one being read or finished
+# windows at work in a process: one in the network, which takes all cores; one being read or
+# finished
+AHEAD = 2
 RETRIES = 2  # of a window on which a Dask worker failed
 ANSWER = 10  # seconds that a scheduler may take to answer
 PATIENCE = 60  # seconds without a result or a worker until a cluster counts as gone
@@ -22,7 +25,8 @@ FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 
 @dataclass(frozen=True)
 class Workers:
-    """executor: has `submit`; at_once: windows under way; threads: of the network in a process (None: Dask says)."""
+    """executor: has `submit`; at_once: windows under way; threads: of the network in a process
+    (None: Dask says)."""
 
     executor: object
     at_once: int
@@ -36,10 +40,11 @@ def cores():
 
 
 def start_fork_server():
-    """Begin to import what local workers need, once, in a process from which all of them are then forked.
+    """Begin to import what local workers need, once, in a process from which all of them are then
+    forked.
 
-    It goes on beside the caller's own imports. Where there is no fork, workers start as Dask starts them, and later.
-    """
+    It goes on beside the caller's own imports. Where there is no fork, workers start as Dask starts
+    them, and later."""
     if FORKS:
         forkserver.set_forkserver_preload(["distributed", "mapping.windows"])
         forkserver.ensure_running()
@@ -47,7 +52,8 @@ def start_fork_server():
 
 @contextmanager
 def open_workers(workers=0, scheduler=None):
-    """Yield Workers: this process alone (workers 0), `workers` local Dask processes, or those of a Dask scheduler."""
+    """Yield Workers: this process alone (workers 0), `workers` local Dask processes, or those of a
+    Dask scheduler."""
     if scheduler is None and workers == 0:
         executor = ThreadPoolExecutor(AHEAD)
         try:
@@ -60,24 +66,37 @@ def open_workers(workers=0, scheduler=None):
 
     if scheduler is None:
         method = {"distributed.worker.multiprocessing-method": "forkserver"} if FORKS else {}
-        with dask.config.set(method), LocalCluster(
-                n_workers=workers, threads_per_worker=AHEAD, processes=True, dashboard_address=None,
-                memory_limit=0) as cluster, Client(cluster) as client:
+        with (
+            dask.config.set(method),
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=AHEAD,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
             yield dask_workers(client, "the local cluster", max(1, cores() // workers))
         return
     try:
         client = Client(scheduler, timeout=ANSWER)
     except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers there ({error})") from error
+        raise InputError(
+            f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"
+        ) from error
     with client:
         yield dask_workers(client, scheduler, None)
 
 
 def dask_workers(client, name, threads):
     """Workers of a Dask client; `threads` None takes each worker's own number."""
+
     def check():
         if not client.scheduler_info()["workers"]:
-            raise InputError(f"{name}: no worker is there; expected at least one ('dask worker ADDRESS' starts one)")
+            raise InputError(
+                f"{name}: no worker is there; expected at least one ('dask worker ADDRESS' starts one)"
+            )
 
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=PATIENCE)
@@ -112,9 +131,13 @@ def result_of(future, window):
     try:
         return future.result()
     except CancelledError as error:
-        raise InputError("the Dask scheduler is gone; what was finished is kept, --resume goes on with it") from error
+        raise InputError(
+            "the Dask scheduler is gone; what was finished is kept, --resume goes on with it"
+        ) from error
     except Exception as error:
         if type(error).__name__ != "KilledWorker":
             raise
-        raise InputError(f"window {window.name}: the workers on it died again and again, too little memory? Expected "
-                         "them to live (--window with a smaller number needs less)") from error
+        raise InputError(
+            f"window {window.name}: the workers on it died again and again, too little memory? Expected "
+            "them to live (--window with a smaller number needs less)"
+        ) from error

@@ -1,4 +1,5 @@
-"""DeepLab v3+ in time: an atrous pyramid over a quarter of the months, joined with full-length features."""
+"""DeepLab v3+ in time: an atrous pyramid over a quarter of the months, joined with full-length
+features."""
 
 import torch
 from torch import nn
@@ -13,15 +14,18 @@ def unit(before, after, kernel=3, dilation=1, stride=1):
 
 
 class DeepLab(nn.Module):
-    """Chen et al. 2018, one-dimensional: encoder to T/4, pyramid of dilations 1, 2, 4 and the mean, low-level skip."""
+    """Chen et al. 2018, one-dimensional: encoder to T/4, pyramid of dilations 1, 2, 4 and the mean,
+    low-level skip."""
 
     def __init__(self, n_bands, n_classes, width=64, dilations=(1, 2, 4)):
         super().__init__()
         self.inputs = Inputs(n_bands)
         self.low = nn.Sequential(unit(self.inputs.channels, width), unit(width, width))
         self.encoder = nn.Sequential(
-            unit(width, 2 * width, stride=2), unit(2 * width, 2 * width),
-            unit(2 * width, 4 * width, stride=2), unit(4 * width, 4 * width),
+            unit(width, 2 * width, stride=2),
+            unit(2 * width, 2 * width),
+            unit(2 * width, 4 * width, stride=2),
+            unit(4 * width, 4 * width),
         )
         kernels = [(1, 1)] + [(3, dilation) for dilation in dilations]
         self.pyramid = nn.ModuleList(unit(4 * width, 2 * width, *kernel) for kernel in kernels)

@@ -7,17 +7,20 @@ from models.inputs import fill, pad_to
 
 def block(before, after):
     return nn.Sequential(
-        nn.Conv1d(before, after, 3, padding=1), nn.ReLU(),
-        nn.Conv1d(after, after, 3, padding=1), nn.ReLU(),
+        nn.Conv1d(before, after, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv1d(after, after, 3, padding=1),
+        nn.ReLU(),
         nn.MaxPool1d(2, ceil_mode=True),
     )
 
 
 class FCN(nn.Module):
-    """Four halving blocks; class scores of the last three are upsampled and added. Raw reflectance in.
+    """Four halving blocks; class scores of the last three are upsampled and added. Raw reflectance
+    in.
 
-    Missing months are filled in time and lengths padded to a multiple of 16 (the last month repeated, then cropped):
-    both leave a complete series of 48 months as the published code has it.
+    Missing months are filled in time and lengths padded to a multiple of 16 (the last month
+    repeated, then cropped): both leave a complete series of 48 months as the published code has it.
     """
 
     def __init__(self, n_bands, n_classes, widths=(128, 256, 512, 1024)):
@@ -29,7 +32,8 @@ class FCN(nn.Module):
         self.score_1 = nn.Conv1d(widths[3], n_classes, 1)
         self.score_2 = nn.Conv1d(widths[2], n_classes, 1)
         self.score_3 = nn.Conv1d(widths[1], n_classes, 1)
-        # The names count halvings in the 2D network these came from; here they double, double and quadruple.
+        # The names count halvings in the 2D network these came from; here they double, double and
+        # quadruple.
         self.upsampling_2x = nn.ConvTranspose1d(n_classes, n_classes, 4, 2, 1, bias=False)
         self.upsampling_4x = nn.ConvTranspose1d(n_classes, n_classes, 4, 2, 1, bias=False)
         self.upsampling_8x = nn.ConvTranspose1d(n_classes, n_classes, 6, 4, 1, bias=False)

@@ -1,4 +1,5 @@
-"""What every network does first: fill the months without observation, scale, and say which months were seen."""
+"""What every network does first: fill the months without observation, scale, and say which months
+were seen."""
 
 import torch
 from torch import nn
@@ -7,9 +8,8 @@ from torch import nn
 def fill(x):
     """Fill NaN months by linear interpolation in time, the ends by the nearest observation.
 
-    x (B, C, T) with NaN -> (filled (B, C, T), seen (B, 1, T) 1.0 where the month has an observation in every band).
-    A series without any observation becomes 0.
-    """
+    x (B, C, T) with NaN -> (filled (B, C, T), seen (B, 1, T) 1.0 where the month has an observation
+    in every band). A series without any observation becomes 0."""
     observed = torch.isfinite(x)
     seen = observed.all(dim=1, keepdim=True)
     if bool(seen.all()):
@@ -17,7 +17,8 @@ def fill(x):
     observed = observed.float()
     steps = torch.arange(x.shape[-1], device=x.device, dtype=torch.float32)
     far = float(10 * x.shape[-1])
-    # Index of the last observation before each month and the first after it, by running maximum and minimum.
+    # Index of the last observation before each month and the first after it, by running maximum and
+    # minimum.
     before = torch.where(observed > 0, steps, -far).cummax(dim=-1).values
     after = torch.where(observed > 0, steps, far).flip(-1).cummin(dim=-1).values.flip(-1)
     last = x.shape[-1] - 1
@@ -26,15 +27,17 @@ def fill(x):
     at_after = values.gather(-1, after.clamp(0, last).long())
     share = (steps - before) / (after - before).clamp(min=1)
     filled = torch.lerp(at_before.float(), at_after.float(), share)
-    filled = torch.where(before < 0, at_after.float(), torch.where(after > last, at_before.float(), filled))
+    filled = torch.where(
+        before < 0, at_after.float(), torch.where(after > last, at_before.float(), filled)
+    )
     return filled.to(x.dtype), seen.to(x.dtype)
 
 
 class Inputs(nn.Module):
     """Filled and standardised reflectance with a validity mask: (B, C, T) -> (B, C + 1, T).
 
-    Mean and spread of each band are measured on the training samples (`fit`) and saved with the network.
-    """
+    Mean and spread of each band are measured on the training samples (`fit`) and saved with the
+    network."""
 
     def __init__(self, n_bands):
         super().__init__()

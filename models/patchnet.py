@@ -1,47 +1,62 @@
 """PatchNet: months in patches of a few, mixed over time by shifts. The fast one, and the default.
 
-The work is a handful of matrix products on arrays that stay in the processor's cache: a patch of months is one token
-(Dosovitskiy et al. 2021), and instead of convolving, each layer moves a part of the channels one token on or back
-before a plain product (temporal shift, Lin et al. 2019). No norm, so nothing between the products but a ReLU. Series
-are innermost in memory: a token moves by an offset, and every step runs along whole rows.
-"""
+The work is a handful of matrix products on arrays that stay in the processor's cache: a patch of
+months is one token (Dosovitskiy et al. 2021), and instead of convolving, each layer moves a part of
+the channels one token on or back before a plain product (temporal shift, Lin et al. 2019). No norm,
+so nothing between the products but a ReLU. Series are innermost in memory: a token moves by an
+offset, and every step runs along whole rows."""
 
 import torch
 from torch import nn
 
 
 class PatchNet(nn.Module):
-    """Tokens of `patch` months; a layer for each entry of `reach`, which is how many tokens its shift moves.
+    """Tokens of `patch` months; a layer for each entry of `reach`, which is how many tokens its
+    shift moves.
 
-    A month without observation in every band enters as 0, with a flag beside it; lengths are padded with such months.
-    """
+    A month without observation in every band enters as 0, with a flag beside it; lengths are padded
+    with such months."""
 
-    # Small: an epoch takes a second, and it keeps on learning. Seasons and building have a direction in time: to end on
-    # series as they run makes fewer errors at sites it knows; never to have seen one backwards costs reach.
+    # Small: an epoch takes a second, and it keeps on learning. Seasons and building have a
+    # direction in time: to end on series as they run makes fewer errors at sites it knows; never to
+    # have seen one backwards costs reach.
     recipe = {"epochs": 100, "learning_rate": 5e-3, "flip_until": 0.5}
 
     def __init__(self, n_bands, n_classes, width=96, patch=6, reach=(1, 1, 2, 1), dropout=0.1):
         super().__init__()
         self.inputs = Inputs(n_bands)
-        self.patch, self.reach, self.n_classes, self.dropout = patch, tuple(reach), n_classes, dropout
+        self.patch, self.reach, self.n_classes, self.dropout = (
+            patch,
+            tuple(reach),
+            n_classes,
+            dropout,
+        )
         self.embed = nn.Linear((n_bands + 1) * patch, width)
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in reach)
         self.score = nn.Linear(width, n_classes * patch)
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            layer.weight.data *= len(reach) ** -0.5  # the sum of the layers then keeps the scale of its input
+            layer.weight.data *= (
+                len(reach) ** -0.5
+            )  # the sum of the layers then keeps the scale of its input
             nn.init.zeros_(layer.bias)
 
     def forward(self, x):
         batch, _, steps = x.shape
         tokens = -(-steps // self.patch)
         h = self.inputs(x, tokens * self.patch)  # (C + 1, L patch, B)
-        h = h.unflatten(1, (tokens, self.patch)).transpose(1, 2).reshape(-1, tokens * batch)  # ((C + 1) patch, L B)
+        h = (
+            h.unflatten(1, (tokens, self.patch)).transpose(1, 2).reshape(-1, tokens * batch)
+        )  # ((C + 1) patch, L B)
         h = product(self.embed, h).relu_()  # (W, L B)
         for layer, reach in zip(self.layers, self.reach):
-            y = nn.functional.dropout(shifted_product(layer, h, reach * batch).relu_(), self.dropout, self.training)
+            y = nn.functional.dropout(
+                shifted_product(layer, h, reach * batch).relu_(), self.dropout, self.training
+            )
             h = h + y if torch.is_grad_enabled() else h.add_(y)  # in place, it stays in the cache
-        score = product(self.score, h).view(self.n_classes, self.patch, tokens, batch).transpose(1, 2)
+        score = (
+            product(self.score, h).view(self.n_classes, self.patch, tokens, batch).transpose(1, 2)
+        )
         return score.reshape(self.n_classes, -1, batch)[:, :steps].permute(2, 0, 1)  # (B, K, T)
 
 
@@ -51,24 +66,28 @@ def product(linear, h):
 
 
 def shifted_product(linear, h, columns):
-    """The linear layer on columns of which a quarter of the channels is moved so many later, a quarter earlier.
+    """The linear layer on columns of which a quarter of the channels is moved so many later, a
+    quarter earlier.
 
-    (channels in, n) -> (channels out, n), zeros coming in. Three products that add up: nothing is copied to be moved.
-    """
+    (channels in, n) -> (channels out, n), zeros coming in. Three products that add up: nothing is
+    copied to be moved."""
     quarter = len(h) // 4
-    y = torch.addmm(linear.bias[:, None], linear.weight[:, 2 * quarter:], h[2 * quarter:])
-    weight, h = linear.weight.to(y.dtype), h.to(y.dtype)  # autocast leaves alone what works in place
+    y = torch.addmm(linear.bias[:, None], linear.weight[:, 2 * quarter :], h[2 * quarter :])
+    weight, h = (
+        linear.weight.to(y.dtype),
+        h.to(y.dtype),
+    )  # autocast leaves alone what works in place
     y[:, columns:].addmm_(weight[:, :quarter], h[:quarter, :-columns])
-    y[:, :-columns].addmm_(weight[:, quarter:2 * quarter], h[quarter:2 * quarter, columns:])
+    y[:, :-columns].addmm_(weight[:, quarter : 2 * quarter], h[quarter : 2 * quarter, columns:])
     return y
 
 
 class Inputs(nn.Module):
     """Standardised reflectance, 0 in months without observation, and a flag of the months seen.
 
-    (B, C, T) -> (C + 1, length, B). To interpolate the missing months lost less where many are missing, but scored
-    lower on whole sites held out: months that are hidden at random in training, and stay hidden, also regularise.
-    """
+    (B, C, T) -> (C + 1, length, B). To interpolate the missing months lost less where many are
+    missing, but scored lower on whole sites held out: months that are hidden at random in training,
+    and stay hidden, also regularise."""
 
     def __init__(self, n_bands):
         super().__init__()

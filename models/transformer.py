@@ -9,14 +9,19 @@ from models.inputs import Inputs
 
 
 class Transformer(nn.Module):
-    """Vaswani et al. 2017, pre-norm encoder; sine positions, so any length; a convolution at either end."""
+    """Vaswani et al. 2017, pre-norm encoder; sine positions, so any length; a convolution at either
+    end."""
 
     def __init__(self, n_bands, n_classes, width=128, layers=3, heads=4, dropout=0.1):
         super().__init__()
         self.inputs = Inputs(n_bands)
         self.embed = nn.Conv1d(self.inputs.channels, width, 3, padding=1)
-        layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(
+            layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False
+        )
         self.score = nn.Conv1d(width, n_classes, 3, padding=1)
 
     def forward(self, x):

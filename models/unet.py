@@ -8,13 +8,18 @@ from models.inputs import Inputs, pad_to
 
 def block(before, after):
     return nn.Sequential(
-        nn.Conv1d(before, after, 3, padding=1, bias=False), nn.BatchNorm1d(after), nn.ReLU(),
-        nn.Conv1d(after, after, 3, padding=1, bias=False), nn.BatchNorm1d(after), nn.ReLU(),
+        nn.Conv1d(before, after, 3, padding=1, bias=False),
+        nn.BatchNorm1d(after),
+        nn.ReLU(),
+        nn.Conv1d(after, after, 3, padding=1, bias=False),
+        nn.BatchNorm1d(after),
+        nn.ReLU(),
     )
 
 
 class UNet(nn.Module):
-    """Ronneberger et al. 2015, one-dimensional. Lengths are padded to a multiple of 2^(levels - 1) and cropped."""
+    """Ronneberger et al. 2015, one-dimensional. Lengths are padded to a multiple of 2^(levels - 1)
+    and cropped."""
 
     def __init__(self, n_bands, n_classes, widths=(48, 96, 192, 384)):
         super().__init__()
@@ -30,7 +35,9 @@ class UNet(nn.Module):
         h = pad_to(self.inputs(x), 2 ** (len(self.down) - 1))
         levels = []
         for level, down in enumerate(self.down):
-            h = down(h if level == 0 else nn.functional.max_pool1d(h, 2))  # (B, widths[level], T / 2^level)
+            h = down(
+                h if level == 0 else nn.functional.max_pool1d(h, 2)
+            )  # (B, widths[level], T / 2^level)
             levels.append(h)
         for level in reversed(range(len(self.up))):
             h = self.join[level](torch.cat([self.up[level](h), levels[level]], dim=1))

@@ -1,4 +1,5 @@
-"""What the tests share: a tiny labelled set, a way to run the scripts, the real series where they are at hand."""
+"""What the tests share: a tiny labelled set, a way to run the scripts, the real series where they
+are at hand."""
 
 import os
 import subprocess
@@ -15,15 +16,22 @@ from utils.legend import URBAN
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("TSSCD_SHARED", ROOT.parent / "shared" / "data"))
 
-settings.register_profile("default", deadline=None, derandomize=True)  # a slow machine is no failure
+settings.register_profile(
+    "default", deadline=None, derandomize=True
+)  # a slow machine is no failure
 settings.load_profile("default")
 
 
 def make_samples(n=60, steps=24, seed=0):
-    """Series whose classes are plain to see: each class has its own level in every band; half change once."""
+    """Series whose classes are plain to see: each class has its own level in every band; half
+    change once."""
     rng = np.random.default_rng(seed)
     levels = rng.uniform(300, 4000, (len(URBAN), len(BANDS)))
-    before, after, month = rng.integers(0, 6, n), rng.integers(0, 6, n), rng.integers(4, steps - 4, n)
+    before, after, month = (
+        rng.integers(0, 6, n),
+        rng.integers(0, 6, n),
+        rng.integers(4, steps - 4, n),
+    )
     after = np.where(rng.random(n) < 0.5, before, after)
     y = np.where(np.arange(steps) < month[:, None], before[:, None], after[:, None]).astype(np.int8)
     x = levels[y].transpose(0, 2, 1) + rng.normal(0, 60, (n, len(BANDS), steps))
@@ -31,7 +39,9 @@ def make_samples(n=60, steps=24, seed=0):
     site = np.array([f"{'ABC'[i % 3]}_{i % 12}" for i in range(n)])
     lonlat = np.column_stack([110 + 0.5 * (np.arange(n) % 12), 30 + 0.001 * rng.random(n)])
     months = np.datetime64("2017-12", "M") + np.arange(steps)
-    return Samples(x.astype(np.float32), y, months, BANDS, URBAN, np.arange(n).astype(str), lonlat, site)
+    return Samples(
+        x.astype(np.float32), y, months, BANDS, URBAN, np.arange(n).astype(str), lonlat, site
+    )
 
 
 @pytest.fixture
@@ -54,14 +64,18 @@ def shared():
 
 
 def run_script(*arguments, cwd=ROOT, **environment):
-    """Run one of the scripts as a user does; returns the finished process with its output as text."""
+    """Run one of the scripts as a user does; returns the finished process with its output as
+    text."""
     command = [sys.executable, str(ROOT / arguments[0]), *map(str, arguments[1:])]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"} | environment
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+    )
 
 
 def assert_one_clear_line(process, *words):
-    """The script ended as bad input ends: exit 2, one line on stderr with these words, no traceback."""
+    """The script ended as bad input ends: exit 2, one line on stderr with these words, no
+    traceback."""
     lines = [line for line in process.stderr.splitlines() if not line.startswith("\r")]
     assert process.returncode == 2, process.stderr
     assert lines[-1].startswith("error: ") and "Traceback" not in process.stderr

@@ -9,14 +9,25 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from utils import changes
-from utils.changes import change_months, majority_filter, segments, spatial_majority_filter, transitions
+from utils.changes import (
+    change_months,
+    majority_filter,
+    segments,
+    spatial_majority_filter,
+    transitions,
+)
 from utils.errors import InputError
 
 settings.register_profile("any speed", deadline=None)  # a busy machine is no failure
 settings.load_profile("any speed")
-WITH_GAPS = hnp.arrays(np.int8, st.tuples(st.integers(1, 6), st.integers(1, 14)), elements=st.integers(-1, 2))
-IMAGES = hnp.arrays(np.int8, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)),
-                    elements=st.integers(-1, 2))
+WITH_GAPS = hnp.arrays(
+    np.int8, st.tuples(st.integers(1, 6), st.integers(1, 14)), elements=st.integers(-1, 2)
+)
+IMAGES = hnp.arrays(
+    np.int8,
+    st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)),
+    elements=st.integers(-1, 2),
+)
 WIDTHS = st.sampled_from([1, 3, 5, 7, 31])
 
 
@@ -40,7 +51,9 @@ def slow_vote(window, own):
 
 
 def test_change_month_is_the_first_month_of_the_new_class():
-    assert change_months(np.array([[0, 0, 2, 2, 1]])).tolist() == [[False, False, True, False, True]]
+    assert change_months(np.array([[0, 0, 2, 2, 1]])).tolist() == [
+        [False, False, True, False, True]
+    ]
 
 
 def test_unlabelled_months_neither_make_nor_hide_a_change():
@@ -72,7 +85,10 @@ def test_segments_rebuild_the_labels_and_are_one_more_than_the_changes(labels):
 @given(WITH_GAPS, WIDTHS)
 def test_majority_filter_agrees_with_a_plain_loop(labels, width):
     half = width // 2
-    expected = [[slow_vote(row[max(t - half, 0):t + half + 1], row[t]) for t in range(len(row))] for row in labels]
+    expected = [
+        [slow_vote(row[max(t - half, 0) : t + half + 1], row[t]) for t in range(len(row))]
+        for row in labels
+    ]
     assert majority_filter(labels, width).tolist() == np.array(expected).tolist()
 
 
@@ -81,7 +97,7 @@ def test_spatial_filter_agrees_with_a_plain_loop(labels, width):
     half = width // 2
     expected = labels.copy()
     for z, y, x in np.ndindex(labels.shape):
-        window = labels[z, max(y - half, 0):y + half + 1, max(x - half, 0):x + half + 1]
+        window = labels[z, max(y - half, 0) : y + half + 1, max(x - half, 0) : x + half + 1]
         expected[z, y, x] = slow_vote(window, labels[z, y, x])
     assert np.array_equal(spatial_majority_filter(labels, width), expected)
 
@@ -96,7 +112,9 @@ def test_filter_changes_nothing_in_the_array_it_was_given(labels, width):
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(2, 5)), min_size=1, max_size=5))
 def test_filter_of_three_months_leaves_segments_of_two_months_and_more(runs):
-    labels = np.repeat([label for label, _ in runs], [length for _, length in runs])[None].astype(np.int8)
+    labels = np.repeat([label for label, _ in runs], [length for _, length in runs])[None].astype(
+        np.int8
+    )
     assert np.array_equal(majority_filter(labels), labels)
 
 
@@ -128,15 +146,24 @@ def test_results_do_not_depend_on_the_chunks(monkeypatch):
     labels = np.random.default_rng(0).integers(-1, 3, (50, 12)).astype(np.int8)
     whole = change_months(labels), majority_filter(labels)
     monkeypatch.setattr(changes.chunks, "__defaults__", (7,))
-    assert all(np.array_equal(a, b) for a, b in zip(whole, (change_months(labels), majority_filter(labels))))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(whole, (change_months(labels), majority_filter(labels)))
+    )
 
 
-@pytest.mark.parametrize("call", [
-    lambda labels: majority_filter(labels, 4), lambda labels: majority_filter(labels, 0),
-    lambda labels: spatial_majority_filter(labels, 2.5), lambda labels: change_months(labels[0]),
-    lambda labels: segments(labels.astype(float)), lambda labels: spatial_majority_filter(labels[0]),
-    lambda labels: change_months(labels.astype(np.uint8)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda labels: majority_filter(labels, 4),
+        lambda labels: majority_filter(labels, 0),
+        lambda labels: spatial_majority_filter(labels, 2.5),
+        lambda labels: change_months(labels[0]),
+        lambda labels: segments(labels.astype(float)),
+        lambda labels: spatial_majority_filter(labels[0]),
+        lambda labels: change_months(labels.astype(np.uint8)),
+    ],
+)
 def test_wrong_arguments_end_in_one_clear_line(call):
     with pytest.raises(InputError, match="found .* expected") as error:
         call(np.zeros((3, 12), np.int8))

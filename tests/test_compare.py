@@ -21,10 +21,19 @@ pytest.importorskip("statsmodels")
 import compare
 import models
 import run
-from baselines.network import Network
 from comparing import cells as cells_module
 from comparing import figures, studies
-from comparing.cells import Cell, Data, cell_path, load_result, parts_for, run_cells, site_groups, with_gaps
+from comparing.cells import (
+    Cell,
+    Data,
+    cell_path,
+    load_result,
+    parts_for,
+    run_cells,
+    site_groups,
+    with_gaps,
+)
+from comparing.methods.network import Network
 from data_loader import BANDS, Samples, load_samples, save_samples
 from utils.errors import InputError
 from utils.legend import COAST
@@ -38,10 +47,16 @@ def made_samples(count=90, steps=36, seed=0):
     first, second = random.integers(0, 5, (2, count))
     at = np.where(random.random(count) < 0.5, random.integers(14, steps - 10, count), steps)
     y = np.where(np.arange(steps) < at[:, None], first[:, None], second[:, None]).astype(np.int8)
-    x = 500 + 900.0 * y[:, None] * np.linspace(0.6, 1.4, 10)[:, None] + 60 * random.standard_normal((count, 10, steps))
+    x = (
+        500
+        + 900.0 * y[:, None] * np.linspace(0.6, 1.4, 10)[:, None]
+        + 60 * random.standard_normal((count, 10, steps))
+    )
     site = np.array([f"{'ABC'[row % 3]}_{row // 3 % 3}" for row in range(count)])
     months = np.datetime64("2020-01") + np.arange(steps)
-    return Samples(x.astype(np.float32), y, months, BANDS, COAST, np.arange(count).astype(str), site=site)
+    return Samples(
+        x.astype(np.float32), y, months, BANDS, COAST, np.arange(count).astype(str), site=site
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +73,37 @@ def call(monkeypatch, *arguments):
 
 
 def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys):
-    call(monkeypatch, "--data", file, "--methods", "forest,forest_filter,patchnet", "--epochs", 2, "--processes", 1,
-         "--out", tmp_path / "out")
+    call(
+        monkeypatch,
+        "--data",
+        file,
+        "--methods",
+        "forest,forest_filter,patchnet",
+        "--epochs",
+        2,
+        "--processes",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
     found = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"scores.csv", "scores.md", "transitions.csv", "config.json", "scores.png", "date_errors.png",
-            "disagreements.png", "cells"} == found
+    assert {
+        "scores.csv",
+        "scores.md",
+        "transitions.csv",
+        "config.json",
+        "scores.png",
+        "date_errors.png",
+        "disagreements.png",
+        "cells",
+    } == found
     table = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert list(table["method"]) == ["forest", "forest_filter", "patchnet"]
-    assert table.loc[0, "OA"] > 0.95 and np.isnan(table.loc[0, "parameters"]) and table.loc[2, "parameters"] > 1000
+    assert (
+        table.loc[0, "OA"] > 0.95
+        and np.isnan(table.loc[0, "parameters"])
+        and table.loc[2, "parameters"] > 1000
+    )
     assert {"kappa", "SCS", "temporal_change_F1", "sequence_accuracy"} <= set(table.columns)
     assert "| forest_filter |" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "config.json").read_text())["epochs"] == 2
@@ -76,8 +114,25 @@ def weights(file, tmp_path_factory):
     """What run.py leaves of a training on the same split."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["run.py", "--data", str(file), "--epochs", "2", "--threads", "1", "--name", "a",
-                                    "--runs", str(folder), "--weights", str(folder)])
+        patch.setattr(
+            sys,
+            "argv",
+            [
+                "run.py",
+                "--data",
+                str(file),
+                "--epochs",
+                "2",
+                "--threads",
+                "1",
+                "--name",
+                "a",
+                "--runs",
+                str(folder),
+                "--weights",
+                str(folder),
+            ],
+        )
         run.main()
     return folder / "a" / "weights.safetensors"
 
@@ -99,8 +154,19 @@ def test_a_study_of_size_asks_for_no_more_series_than_there_are_to_train_with(mo
 
 def test_finished_weights_get_a_row_without_training(file, weights, tmp_path, monkeypatch):
     paper = rewritten(weights, tmp_path / "paper.safetensors", recipe="paper")
-    call(monkeypatch, "--data", file, "--methods", f"forest,{weights},{paper}", "--split", "site", "--processes", 1,
-         "--out", tmp_path / "out")
+    call(
+        monkeypatch,
+        "--data",
+        file,
+        "--methods",
+        f"forest,{weights},{paper}",
+        "--split",
+        "site",
+        "--processes",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
     table = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert list(table["method"]) == ["forest", "patchnet", "patchnet-paper"]
     card = models.load(weights).card
@@ -110,43 +176,74 @@ def test_finished_weights_get_a_row_without_training(file, weights, tmp_path, mo
     assert table.loc[1, "temporal_F1"] == pytest.approx(card["metrics"]["test"]["temporal_F1"])
 
 
-@pytest.mark.parametrize("changed, split", [
-    ({"split": "sample"}, "site"), ({"split": "sample", "seed": 1}, "sample"), ({"data": "other.npz"}, "site"),
-    ({"test_data": "other.npz"}, "site"), ({"start": "other.safetensors"}, "site"),
-    ({"test": 0.3}, "site"), ({"validation": 0.3}, "site"),
-    ({"series": {"train": 40, "validation": 10, "test": 10}}, "site"),
-])
-def test_weights_that_may_have_seen_the_test_part_are_refused(changed, split, file, weights, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "changed, split",
+    [
+        ({"split": "sample"}, "site"),
+        ({"split": "sample", "seed": 1}, "sample"),
+        ({"data": "other.npz"}, "site"),
+        ({"test_data": "other.npz"}, "site"),
+        ({"start": "other.safetensors"}, "site"),
+        ({"test": 0.3}, "site"),
+        ({"validation": 0.3}, "site"),
+        ({"series": {"train": 40, "validation": 10, "test": 10}}, "site"),
+    ],
+)
+def test_weights_that_may_have_seen_the_test_part_are_refused(
+    changed, split, file, weights, tmp_path, monkeypatch
+):
     other = rewritten(weights, tmp_path / "other.safetensors", **changed)
-    with pytest.raises(InputError, match=r"other.safetensors: trained with .* expected data samples.npz") as error:
-        call(monkeypatch, "--data", file, "--methods", other, "--split", split, "--out", tmp_path / "out")
+    with pytest.raises(
+        InputError, match=r"other.safetensors: trained with .* expected data samples.npz"
+    ) as error:
+        call(
+            monkeypatch,
+            "--data",
+            file,
+            "--methods",
+            other,
+            "--split",
+            split,
+            "--out",
+            tmp_path / "out",
+        )
     assert "\n" not in str(error.value) and not (tmp_path / "out" / "scores.csv").exists()
 
 
-def test_weights_that_were_adapted_to_other_series_are_refused(file, weights, tmp_path, monkeypatch):
+def test_weights_that_were_adapted_to_other_series_are_refused(
+    file, weights, tmp_path, monkeypatch
+):
     other, net = tmp_path / "other.safetensors", models.load(weights)
     models.save(other, net, adapted={"data": str(file)})
     with pytest.raises(InputError, match="may have seen the test part"):
         call(monkeypatch, "--data", file, "--methods", other, "--out", tmp_path / "out")
 
 
-@pytest.mark.parametrize("arguments, said", [
-    (["--bands", "B2,B3,B4"], "bands B2, B3"),
-    (["--classes", "Open water"], "classes Spartina"),
-    (["--split", "province:A"], "trained with"),
-    (["--study", "gaps"], "--study"),
-    (["--methods", "{weights},patchnet"], "twice"),
-    (["--methods", "{weights},{weights}"], "twice"),
-    (["--methods", "nowhere.safetensors"], "nowhere.safetensors"),
-])
-def test_weights_that_do_not_fit_the_comparison_are_refused(arguments, said, file, weights, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--bands", "B2,B3,B4"], "bands B2, B3"),
+        (["--classes", "Open water"], "classes Spartina"),
+        (["--split", "province:A"], "trained with"),
+        (["--study", "gaps"], "--study"),
+        (["--methods", "{weights},patchnet"], "twice"),
+        (["--methods", "{weights},{weights}"], "twice"),
+        (["--methods", "nowhere.safetensors"], "nowhere.safetensors"),
+    ],
+)
+def test_weights_that_do_not_fit_the_comparison_are_refused(
+    arguments, said, file, weights, tmp_path, monkeypatch
+):
     given = [argument.format(weights=weights) for argument in arguments]
     with pytest.raises(InputError, match=said):
         call(monkeypatch, "--data", file, "--methods", weights, "--out", tmp_path / "out", *given)
 
 
-def test_weights_that_score_otherwise_than_their_card_says_are_refused(file, weights, tmp_path, monkeypatch):
-    """As when the data under this name, or the network's code, is no longer that of the training."""
+def test_weights_that_score_otherwise_than_their_card_says_are_refused(
+    file, weights, tmp_path, monkeypatch
+):
+    """As when the data under this name, or the network's code, is no longer that of the
+    training."""
     other, net = tmp_path / "other.safetensors", models.load(weights)
     net.card["metrics"]["test"]["OA"] += 0.1
     models.save(other, net)
@@ -163,7 +260,9 @@ def test_weights_without_a_split_in_their_card_are_refused(file, weights, tmp_pa
 
 def test_a_second_call_runs_nothing_and_a_lost_cell_is_run_again(file, tmp_path, monkeypatch):
     runs, honest = [], cells_module.run_cell
-    monkeypatch.setattr(cells_module, "run_cell", lambda cell, *rest: runs.append(cell) or honest(cell, *rest))
+    monkeypatch.setattr(
+        cells_module, "run_cell", lambda cell, *rest: runs.append(cell) or honest(cell, *rest)
+    )
     cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
     first = run_cells(cells, data, tmp_path)
     assert runs == cells
@@ -188,7 +287,9 @@ def test_an_interruption_leaves_finished_cells_and_no_half_one(file, tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         run_cells(cells, data, tmp_path)
     kept = list(tmp_path.iterdir())
-    assert [path.name for path in kept] == [cell_path(cells[0], data, cells_module.fingerprint(data), tmp_path).name]
+    assert [path.name for path in kept] == [
+        cell_path(cells[0], data, cells_module.fingerprint(data), tmp_path).name
+    ]
     assert load_result(kept[0], cells[0]).labels.shape[0] == 1
 
 
@@ -199,8 +300,21 @@ def kill_a_worker(folder):
     os.kill(next(child.pid for child in multiprocessing.active_children()), signal.SIGKILL)
 
 
-def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(file, tmp_path, monkeypatch):
-    arguments = ["--data", file, "--methods", "patchnet", "--epochs", 4, "--repeats", 4, "--out", tmp_path]
+def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(
+    file, tmp_path, monkeypatch
+):
+    arguments = [
+        "--data",
+        file,
+        "--methods",
+        "patchnet",
+        "--epochs",
+        4,
+        "--repeats",
+        4,
+        "--out",
+        tmp_path,
+    ]
     threading.Thread(target=kill_a_worker, args=[tmp_path], daemon=True).start()
     with pytest.raises(InputError, match="a process died") as error:
         call(monkeypatch, *arguments, "--processes", 2)
@@ -214,9 +328,12 @@ def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(file, t
 
 def test_other_settings_data_or_code_make_other_cells(file, tmp_path, monkeypatch):
     cell, data = Cell("forest"), Data(str(file))
-    names = {cell_path(cell, data, "a", tmp_path), cell_path(cell, data, "b", tmp_path),
-             cell_path(replace(cell, seed=1), data, "a", tmp_path),
-             cell_path(cell, Data(str(file), bands=("B2",)), "a", tmp_path)}
+    names = {
+        cell_path(cell, data, "a", tmp_path),
+        cell_path(cell, data, "b", tmp_path),
+        cell_path(replace(cell, seed=1), data, "a", tmp_path),
+        cell_path(cell, Data(str(file), bands=("B2",)), "a", tmp_path),
+    }
     monkeypatch.setattr(cells_module, "code_hash", lambda method: "changed")
     assert len(names | {cell_path(cell, data, "a", tmp_path)}) == 5
     other = tmp_path / "other.npz"
@@ -229,14 +346,33 @@ def test_parallel_processes_give_the_same_labels(file, tmp_path):
     cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
     alone = run_cells(cells, data, tmp_path / "one")
     together = run_cells(cells, data, tmp_path / "two", processes=2)
-    assert all((a.labels == b.labels).all() and a.setting == b.setting for a, b in zip(alone, together))
+    assert all(
+        (a.labels == b.labels).all() and a.setting == b.setting for a, b in zip(alone, together)
+    )
 
 
-@pytest.mark.parametrize("study, picture", [(study, f"study_{study}.png") for study in studies.STUDIES])
+@pytest.mark.parametrize(
+    "study, picture", [(study, f"study_{study}.png") for study in studies.STUDIES]
+)
 def test_every_study_ends_in_a_picture_and_a_table(study, picture, file, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "SIZES", (20, 30))
-    call(monkeypatch, "--data", file, "--study", study, "--methods", "patchnet", "--epochs", 1, "--processes", 1,
-         "--repeats", 2 if study == "size" else 1, "--out", tmp_path)
+    call(
+        monkeypatch,
+        "--data",
+        file,
+        "--study",
+        study,
+        "--methods",
+        "patchnet",
+        "--epochs",
+        1,
+        "--processes",
+        1,
+        "--repeats",
+        2 if study == "size" else 1,
+        "--out",
+        tmp_path,
+    )
     assert (tmp_path / picture).stat().st_size > 10_000
     table = pd.read_csv(tmp_path / "scores.csv")
     rows = {"bands": 13, "size": 4, "transfer": 6, "class": 5, "gaps": len(studies.GAPS)}
@@ -257,7 +393,10 @@ def test_no_site_is_on_both_sides(file):
 
 def test_fewer_training_series_leave_the_test_part_as_it_is(file):
     samples = load_samples(file)
-    whole, few = parts_for(Cell("forest"), samples), parts_for(Cell("forest", train_size=24), samples)
+    whole, few = (
+        parts_for(Cell("forest"), samples),
+        parts_for(Cell("forest", train_size=24), samples),
+    )
     assert len(few["train"]) == 24 and len(few["validation"]) <= 20
     assert (whole["test"] == few["test"]).all()
     other = parts_for(Cell("forest", train_size=24, seed=1), samples)
@@ -267,8 +406,11 @@ def test_fewer_training_series_leave_the_test_part_as_it_is(file):
 def test_groups_of_sites_without_provinces_go_from_west_to_east():
     samples = made_samples(40)
     lon = np.repeat(np.arange(20.0), 2)
-    samples = replace(samples, site=np.array([f"s{int(99 - 3 * value)}" for value in lon]),
-                      lonlat=np.stack([lon, lon * 0], axis=1))
+    samples = replace(
+        samples,
+        site=np.array([f"s{int(99 - 3 * value)}" for value in lon]),
+        lonlat=np.stack([lon, lon * 0], axis=1),
+    )
     group = site_groups(samples)
     assert len(np.unique(group)) == 6 and (np.sort(group) == group).all()
 
@@ -298,9 +440,13 @@ def test_the_plain_forest_is_scored_without_filter():
 
 
 def test_spread_over_seeds_stands_in_the_table():
-    table = pd.DataFrame({"method": ["a", "a", "b", "b"], "seed": [0, 1, 0, 1], "OA": [0.5, 0.7, 0.9, 0.9]})
+    table = pd.DataFrame(
+        {"method": ["a", "a", "b", "b"], "seed": [0, 1, 0, 1], "OA": [0.5, 0.7, 0.9, 0.9]}
+    )
     mean = studies.mean_and_spread(table, ["method"])
-    assert list(mean["OA"]) == pytest.approx([0.6, 0.9]) and list(mean["OA_sd"]) == pytest.approx([0.02**0.5, 0])
+    assert list(mean["OA"]) == pytest.approx([0.6, 0.9]) and list(mean["OA_sd"]) == pytest.approx(
+        [0.02**0.5, 0]
+    )
 
 
 def test_figures_take_one_or_many_methods_and_no_change():
@@ -318,14 +464,17 @@ def test_a_network_needs_a_validation_part():
         Network("patchnet").fit(made_samples(), None)
 
 
-@pytest.mark.parametrize("arguments, said", [
-    (["--methods", "kalman"], "kalman"),
-    (["--methods", "forest,forest"], "twice"),
-    (["--data", "nowhere.npz"], "nowhere.npz"),
-    (["--processes", "0"], "--processes 0"),
-    (["--study", "bands", "--bands", "B2"], "--bands"),
-    (["--split", "province:Z"], "province"),
-])
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--methods", "kalman"], "kalman"),
+        (["--methods", "forest,forest"], "twice"),
+        (["--data", "nowhere.npz"], "nowhere.npz"),
+        (["--processes", "0"], "--processes 0"),
+        (["--study", "bands", "--bands", "B2"], "--bands"),
+        (["--split", "province:Z"], "province"),
+    ],
+)
 def test_a_wrong_argument_ends_in_one_line(arguments, said, file, tmp_path, monkeypatch):
     given = arguments if "--data" in arguments else ["--data", file, *arguments]
     with pytest.raises(InputError, match=said):
@@ -336,4 +485,8 @@ def test_a_wrong_argument_ends_in_one_line(arguments, said, file, tmp_path, monk
 def test_the_script_itself_ends_with_exit_code_two():
     command = [sys.executable, ROOT / "compare.py", "--data", "nowhere.npz"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 2 and done.stderr.startswith("error: nowhere.npz") and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 2
+        and done.stderr.startswith("error: nowhere.npz")
+        and done.stderr.count("\n") == 1
+    )

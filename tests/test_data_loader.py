@@ -14,10 +14,17 @@ from utils.splits import sites_from_coordinates
 def table_of(samples):
     """The samples as a long table."""
     n, _, steps = samples.x.shape
-    rows = {"sample": np.repeat(samples.ids, steps), "month": np.tile(samples.months.astype(str), n)}
+    rows = {
+        "sample": np.repeat(samples.ids, steps),
+        "month": np.tile(samples.months.astype(str), n),
+    }
     rows |= {band: samples.x[:, i].ravel() for i, band in enumerate(samples.bands)}
-    rows |= {"label": samples.y.ravel(), "lon": np.repeat(samples.lonlat[:, 0], steps),
-             "lat": np.repeat(samples.lonlat[:, 1], steps), "site": np.repeat(samples.site, steps)}
+    rows |= {
+        "label": samples.y.ravel(),
+        "lon": np.repeat(samples.lonlat[:, 0], steps),
+        "lat": np.repeat(samples.lonlat[:, 1], steps),
+        "site": np.repeat(samples.site, steps),
+    }
     return pd.DataFrame(rows)
 
 
@@ -75,7 +82,9 @@ def test_published_arrays_read_label_6_as_5_and_stay_unchanged(tmp_path, samples
         latitude_first = array[:, [*range(11), 12, 11]]
         np.save(tmp_path / "other.npy", latitude_first)
         np.testing.assert_allclose(load_samples(tmp_path / "other.npy").lonlat, samples.lonlat)
-    assert load_samples(tmp_path / "train.npy", first_month="2020-03").months[0] == np.datetime64("2020-03")
+    assert load_samples(tmp_path / "train.npy", first_month="2020-03").months[0] == np.datetime64(
+        "2020-03"
+    )
 
 
 def test_earth_engine_folder_is_the_same_as_the_packed_coast_series(shared):
@@ -88,7 +97,9 @@ def test_earth_engine_folder_is_the_same_as_the_packed_coast_series(shared):
 
 
 def test_dates_within_months_become_monthly_medians(tmp_path, samples):
-    dates = np.array(["2020-01-03", "2020-01-19"] + [f"2020-{m:02d}-10" for m in range(3, 13)] + ["2021-01-01"])
+    dates = np.array(
+        ["2020-01-03", "2020-01-19"] + [f"2020-{m:02d}-10" for m in range(3, 13)] + ["2021-01-01"]
+    )
     x = np.full((2, 10, 13), 1000, np.int16)
     x[0, :, 1], x[1, :, 0] = 3000, -32768
     np.savez(tmp_path / "dates.npz", x=x, dates=dates, label=np.array(["Forest", "Pasture"]))
@@ -106,6 +117,7 @@ def test_bands_and_classes_can_be_chosen(sample_file, samples):
 
 def breaking(change):
     """Write a project file whose arrays `change` has spoilt."""
+
     def write(path):
         save_samples(path / "bad.npz", make_samples())
         with np.load(path / "bad.npz") as file:
@@ -113,56 +125,106 @@ def breaking(change):
         change(arrays)
         np.savez(path / "bad.npz", **arrays)
         return path / "bad.npz"
+
     return write
 
 
-def change_nine_bands(a): a["x"], a["bands"] = a["x"][:, :9], a["bands"][:9]
-def change_nine_unnamed(a): a["x"] = a["x"][:, :9]
-def change_label(a): a["y"][0, 0] = 7
-def change_empty(a): a["x"][3] = -32768
-def change_short(a): a.update({k: a[k][..., :11] for k in ("x", "y", "months")})
-def change_repeat(a): a["months"][5] = a["months"][4]
-def change_order(a): a["months"][[4, 5]] = a["months"][[5, 4]]
-def change_rank(a): a["x"] = a["x"][:, 0]
-def change_scale(a): a["x"] = np.where(a["x"] < 0, np.nan, a["x"] / 1e4)
-def change_infinite(a): a["x"] = np.where(a["x"] == a["x"].max(), np.inf, a["x"].astype(float))
-def change_labels_lost(a): a["y"] = a["y"][:-1]
-def change_pickle(a): a["site"] = np.array([{"a": 1}], dtype=object)
+def change_nine_bands(a):
+    a["x"], a["bands"] = a["x"][:, :9], a["bands"][:9]
 
 
-@pytest.mark.parametrize("change, words", [
-    (change_nine_bands, ["B12", "9 bands"]), (change_nine_unnamed, ["9 bands", "10"]),
-    (change_label, ["label 7", "0 to 5"]), (change_empty, ["without any observation", "sample 3"]),
-    (change_short, ["11 months", "12"]), (change_repeat, ["months", "repeated"]),
-    (change_order, ["out of order"]), (change_rank, ["shape", "(samples, bands"]),
-    (change_scale, ["x 10^4"]), (change_infinite, ["infinite"]), (change_labels_lost, ["(59, 24)", "(60, 24)"]),
-    (change_pickle, ["pickle"]),
-])
+def change_nine_unnamed(a):
+    a["x"] = a["x"][:, :9]
+
+
+def change_label(a):
+    a["y"][0, 0] = 7
+
+
+def change_empty(a):
+    a["x"][3] = -32768
+
+
+def change_short(a):
+    a.update({k: a[k][..., :11] for k in ("x", "y", "months")})
+
+
+def change_repeat(a):
+    a["months"][5] = a["months"][4]
+
+
+def change_order(a):
+    a["months"][[4, 5]] = a["months"][[5, 4]]
+
+
+def change_rank(a):
+    a["x"] = a["x"][:, 0]
+
+
+def change_scale(a):
+    a["x"] = np.where(a["x"] < 0, np.nan, a["x"] / 1e4)
+
+
+def change_infinite(a):
+    a["x"] = np.where(a["x"] == a["x"].max(), np.inf, a["x"].astype(float))
+
+
+def change_labels_lost(a):
+    a["y"] = a["y"][:-1]
+
+
+def change_pickle(a):
+    a["site"] = np.array([{"a": 1}], dtype=object)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (change_nine_bands, ["B12", "9 bands"]),
+        (change_nine_unnamed, ["9 bands", "10"]),
+        (change_label, ["label 7", "0 to 5"]),
+        (change_empty, ["without any observation", "sample 3"]),
+        (change_short, ["11 months", "12"]),
+        (change_repeat, ["months", "repeated"]),
+        (change_order, ["out of order"]),
+        (change_rank, ["shape", "(samples, bands"]),
+        (change_scale, ["x 10^4"]),
+        (change_infinite, ["infinite"]),
+        (change_labels_lost, ["(59, 24)", "(60, 24)"]),
+        (change_pickle, ["pickle"]),
+    ],
+)
 def test_spoilt_project_file_is_named_in_one_line(tmp_path, change, words):
     path = breaking(change)(tmp_path)
     with pytest.raises(InputError) as error:
         load_samples(path)
-    assert all(word in str(error.value) for word in [path.name, *words]) and "\n" not in str(error.value)
+    assert all(word in str(error.value) for word in [path.name, *words]) and "\n" not in str(
+        error.value
+    )
 
 
 def spoil_table(change):
     def write(path):
         change(table_of(make_samples())).to_csv(path / "bad.csv", index=False)
         return path / "bad.csv"
+
     return write
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda t: t.drop(columns="B8A"), ["B8A missing", "9 bands"]),
-    (lambda t: pd.concat([t, t.tail(1)]), ["twice", "2019-11"]),
-    (lambda t: t.iloc[[1, 0, *range(2, len(t))]], ["out of order"]),
-    (lambda t: t.assign(label=9), ["label 9"]),
-    (lambda t: t.assign(label=np.where(t["label"] == 0, "lava", "water")), []),
-    (lambda t: t.assign(month="soon"), ["month"]),
-    (lambda t: t.assign(month=np.nan), ["month"]),
-    (lambda t: t[t["month"] < "2018-06"], ["6 months"]),
-    (lambda t: t.iloc[:0], ["bad.csv"]),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda t: t.drop(columns="B8A"), ["B8A missing", "9 bands"]),
+        (lambda t: pd.concat([t, t.tail(1)]), ["twice", "2019-11"]),
+        (lambda t: t.iloc[[1, 0, *range(2, len(t))]], ["out of order"]),
+        (lambda t: t.assign(label=9), ["label 9"]),
+        (lambda t: t.assign(label=np.where(t["label"] == 0, "lava", "water")), []),
+        (lambda t: t.assign(month="soon"), ["month"]),
+        (lambda t: t.assign(month=np.nan), ["month"]),
+        (lambda t: t[t["month"] < "2018-06"], ["6 months"]),
+        (lambda t: t.iloc[:0], ["bad.csv"]),
+    ],
+)
 def test_spoilt_table_is_named_in_one_line(tmp_path, change, words):
     path = spoil_table(change)(tmp_path)
     if not words:  # class names of its own make a legend of its own
@@ -175,9 +237,16 @@ def test_spoilt_table_is_named_in_one_line(tmp_path, change, words):
     assert all(word in str(error.value) for word in [path.name, *words])
 
 
-@pytest.mark.parametrize("name, content", [
-    ("cut.npz", b"PK\x03\x04 not all of it"), ("cut.npy", b"\x93NUMPY\x01\x00v"), ("empty.csv", b""), ("a.xlsx", b"x"),
-    ("noise.parquet", b"PAR1....")])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("cut.npz", b"PK\x03\x04 not all of it"),
+        ("cut.npy", b"\x93NUMPY\x01\x00v"),
+        ("empty.csv", b""),
+        ("a.xlsx", b"x"),
+        ("noise.parquet", b"PAR1...."),
+    ],
+)
 def test_truncated_or_unknown_file_is_named_in_one_line(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     for path in (tmp_path / name, tmp_path / "absent.npz"):
@@ -232,7 +301,9 @@ def test_sites_are_found_from_coordinates(samples):
 
 def test_split_file_decides(tmp_path, samples):
     file = tmp_path / "split.csv"
-    pd.DataFrame({"sample": samples.ids, "part": ["train", "validation", "test"] * 20}).to_csv(file, index=False)
+    pd.DataFrame({"sample": samples.ids, "part": ["train", "validation", "test"] * 20}).to_csv(
+        file, index=False
+    )
     assert (split_samples(samples, str(file))["test"] == np.arange(2, 60, 3)).all()
     file.write_text("4\n7\n")
     parts = split_samples(samples, str(file))
@@ -248,7 +319,9 @@ def test_split_file_decides(tmp_path, samples):
 def test_series_may_begin_in_different_months(tmp_path, samples):
     table = table_of(samples)
     late = table["sample"] == "1"
-    table.loc[late, "month"] = (pd.to_datetime(table.loc[late, "month"]) + pd.DateOffset(months=5)).dt.strftime("%Y-%m")
+    table.loc[late, "month"] = (
+        pd.to_datetime(table.loc[late, "month"]) + pd.DateOffset(months=5)
+    ).dt.strftime("%Y-%m")
     table.to_csv(tmp_path / "points.csv", index=False)
     again = load_samples(tmp_path / "points.csv")
     assert again.months.shape == (60, 24) and again.months_of(1)[0] == again.months_of(0)[0] + 5

@@ -35,14 +35,21 @@ NAMES = ["change_count", "confidence", "first_change", "from_to", "labels", "las
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A folder with a network, stacks in several chunkings, and a map of it by the plainest settings."""
+    """A folder with a network, stacks in several chunkings, and a map of it by the plainest
+    settings."""
     folder = tmp_path_factory.mktemp("map")
     save_network(folder / "net.safetensors")
     for chunk in (5, 8, 64):
         write_zarr(folder / f"{chunk}.zarr", STACK, chunk=chunk)
     write_folder(folder / "monthly", STACK)
     for width in (1, 3, 5):
-        draw(folder / "8.zarr", folder / "net.safetensors", folder / f"filter{width}", "--filter", width)
+        draw(
+            folder / "8.zarr",
+            folder / "net.safetensors",
+            folder / f"filter{width}",
+            "--filter",
+            width,
+        )
     return folder
 
 
@@ -54,8 +61,11 @@ def draw(stack, weights, out, *flags):
 
 def same(one, other):
     """Whether two maps hold the same bytes of pixels and the same summary."""
-    return (one[0].keys() == other[0].keys() and one[1] == other[1]
-            and all(np.array_equal(one[0][name], other[0][name]) for name in one[0]))
+    return (
+        one[0].keys() == other[0].keys()
+        and one[1] == other[1]
+        and all(np.array_equal(one[0][name], other[0][name]) for name in one[0])
+    )
 
 
 class Interrupted(BaseException):
@@ -63,10 +73,16 @@ class Interrupted(BaseException):
 
 
 @settings(max_examples=8)
-@given(stack=st.sampled_from(["5.zarr", "8.zarr", "64.zarr", "monthly"]), window=st.integers(4, 30),
-       width=st.sampled_from([1, 3, 5]), stop_after=st.integers(0, 8), ahead=st.integers(1, 4))
+@given(
+    stack=st.sampled_from(["5.zarr", "8.zarr", "64.zarr", "monthly"]),
+    window=st.integers(4, 30),
+    width=st.sampled_from([1, 3, 5]),
+    stop_after=st.integers(0, 8),
+    ahead=st.integers(1, 4),
+)
 def test_windows_chunks_and_interruptions_leave_no_trace_in_the_pixels(
-        made, tmp_path_factory, stack, window, width, stop_after, ahead):
+    made, tmp_path_factory, stack, window, width, stop_after, ahead
+):
     out = tmp_path_factory.mktemp("out") / "map"
     flags = (made / stack, made / "net.safetensors", out, "--window", window, "--filter", width)
     save = pipeline.save_part
@@ -85,15 +101,21 @@ def test_windows_chunks_and_interruptions_leave_no_trace_in_the_pixels(
         try:
             draw(*flags)
         except Interrupted:
-            assert not list(out.glob("*.tif")), "an interrupted map has no file under its final name"
-            patch.setattr(pipeline, "save_part", lambda *words: (kept.append(words[1]), save(*words)))
+            assert not list(out.glob("*.tif")), (
+                "an interrupted map has no file under its final name"
+            )
+            patch.setattr(
+                pipeline, "save_part", lambda *words: (kept.append(words[1]), save(*words))
+            )
             draw(*flags, "--resume")
     assert len(kept) == len(set(kept)), "no window is labelled twice"
     assert same(read_map(out), read_map(made / f"filter{width}"))
 
 
 def test_spatial_filter_equals_that_of_the_whole_image(made):
-    plain, filtered = (read_map(made / f"filter{width}")[0]["labels"].view(np.int8) for width in (1, 3))
+    plain, filtered = (
+        read_map(made / f"filter{width}")[0]["labels"].view(np.int8) for width in (1, 3)
+    )
     assert (filtered == spatial_majority_filter(plain, 3)).all() and (filtered != plain).any()
 
 
@@ -103,9 +125,14 @@ def test_files_are_cogs_on_the_stacks_grid_that_say_what_they_hold(made):
     for name in NAMES:
         valid, errors, _ = cog_validate(out / f"{name}.tif", strict=True)
         assert valid, (name, errors)
-        assert "<paletteEntry" in (style := (out / f"{name}.qml").read_text()) or "colorrampshader" in style
+        assert (
+            "<paletteEntry" in (style := (out / f"{name}.qml").read_text())
+            or "colorrampshader" in style
+        )
         with rasterio.open(out / f"{name}.tif") as raster:
-            assert raster.crs == CRS and raster.shape == STACK.shape[2:] and raster.nodata is not None
+            assert (
+                raster.crs == CRS and raster.shape == STACK.shape[2:] and raster.nodata is not None
+            )
             assert raster.transform.almost_equals(GRID, 1e-6) and all(raster.descriptions)
             if raster.count == 1 and raster.dtypes[0] != "int32":  # where TIFF has colour tables
                 assert raster.colormap(1)[0][3] == 255
@@ -130,18 +157,24 @@ def test_geotiff_grid_is_kept_to_the_last_digit(made, tmp_path):
 
 
 def by_level(net, x):
-    """Labels that a reader can foretell: the class is the first band's whole hundreds; all confidence 0.5."""
-    return (np.maximum(x[:, 0], 0) // 100).astype(np.int8), np.full((len(x), x.shape[2]), 0.5, np.float32)
+    """Labels that a reader can foretell: the class is the first band's whole hundreds; all
+    confidence 0.5."""
+    return (np.maximum(x[:, 0], 0) // 100).astype(np.int8), np.full(
+        (len(x), x.shape[2]), 0.5, np.float32
+    )
 
 
 def drawn_by_level(tmp_path, monkeypatch, classes, *flags, transform=GRID, crs=CRS, **hidden):
-    """Map of a stack whose pixels have the given classes (T, y, x); hidden: unseen=(T, y, x) bool."""
+    """Map of a stack whose pixels have the given classes (T, y, x); hidden: unseen=(T, y, x)
+    bool."""
     stack = np.repeat(np.asarray(classes)[:, None] * 100 + 50, 10, axis=1).astype(np.int16)
     if hidden:
         stack[np.repeat(hidden["unseen"][:, None], 10, axis=1)] = -32768
     monkeypatch.setattr(models, "label", by_level)
     write_folder(tmp_path / "monthly", stack, transform=transform, crs=crs)
-    return draw(tmp_path / "monthly", save_network(tmp_path / "net.safetensors"), tmp_path / "out", *flags)
+    return draw(
+        tmp_path / "monthly", save_network(tmp_path / "net.safetensors"), tmp_path / "out", *flags
+    )
 
 
 def test_rasters_mean_what_they_say(tmp_path, monkeypatch):
@@ -161,14 +194,28 @@ def test_rasters_mean_what_they_say(tmp_path, monkeypatch):
     assert pixels["confidence"][0, 0].tolist() == [50, 50, 50, 255]
     assert pixels["reason"][0, 0].tolist() == [0, 0, 0, 1]
     rows = list(csv.DictReader(summary.splitlines()))
-    changes = [(r["month"], r["from_class"], r["to_class"], r["pixels"], r["hectares"])
-               for r in rows if r["kind"] == "transition"]
-    assert changes == [("2019-07", "water", "bare soil", "1", "0.0100"),
-                       ("2019-11", "bare soil", "impervious surface", "1", "0.0100"),
-                       ("2020-01", "water", "cropland", "1", "0.0100")]
-    last = {r["class"]: r["pixels"] for r in rows if r["kind"] == "class" and r["month"] == "2020-03"}
-    assert last == {"no label": "1", "water": "1", "impervious surface": "1", "cropland": "1", "woodland": "0",
-                    "grassland": "0", "bare soil": "0"}
+    changes = [
+        (r["month"], r["from_class"], r["to_class"], r["pixels"], r["hectares"])
+        for r in rows
+        if r["kind"] == "transition"
+    ]
+    assert changes == [
+        ("2019-07", "water", "bare soil", "1", "0.0100"),
+        ("2019-11", "bare soil", "impervious surface", "1", "0.0100"),
+        ("2020-01", "water", "cropland", "1", "0.0100"),
+    ]
+    last = {
+        r["class"]: r["pixels"] for r in rows if r["kind"] == "class" and r["month"] == "2020-03"
+    }
+    assert last == {
+        "no label": "1",
+        "water": "1",
+        "impervious surface": "1",
+        "cropland": "1",
+        "woodland": "0",
+        "grassland": "0",
+        "bare soil": "0",
+    }
 
 
 def test_every_pixel_without_a_label_has_a_reason(tmp_path, monkeypatch):
@@ -176,12 +223,17 @@ def test_every_pixel_without_a_label_has_a_reason(tmp_path, monkeypatch):
     unseen[:, 0, :] = True
     unseen[3:, 1, :] = True  # three months are left
     unseen[5:, 2, :] = True  # five
-    pixels, _, _ = drawn_by_level(tmp_path, monkeypatch, np.ones((14, 6, 5), int), "--min-months", 5, unseen=unseen)
+    pixels, _, _ = drawn_by_level(
+        tmp_path, monkeypatch, np.ones((14, 6, 5), int), "--min-months", 5, unseen=unseen
+    )
     assert pixels["reason"][0, :, 0].tolist() == [1, 2, 0, 0, 0, 0]
     assert ((pixels["reason"] > 0) == (pixels["labels"] == 255)).all()
 
-    monkeypatch.setattr(models, "label", lambda net, x: (np.full(x[:, 0].shape, -1, np.int8),
-                                                         np.zeros(x[:, 0].shape, np.float32)))
+    monkeypatch.setattr(
+        models,
+        "label",
+        lambda net, x: (np.full(x[:, 0].shape, -1, np.int8), np.zeros(x[:, 0].shape, np.float32)),
+    )
     pixels, _, _ = draw(tmp_path / "monthly", tmp_path / "net.safetensors", tmp_path / "silent")
     assert set(np.unique(pixels["reason"])) == {1, 3} and (pixels["labels"] == 255).all()
 
@@ -197,20 +249,34 @@ def test_hectares_add_up_to_the_ground_area_in_degrees(tmp_path, monkeypatch):
 
     grid = rasterio.Affine(1e-2, 0, 112.9, 0, -1e-2, 28.1)
     classes = np.random.default_rng(0).integers(0, 6, (14, 30, 20))
-    _, summary, _ = drawn_by_level(tmp_path, monkeypatch, classes, "--window", 7, transform=grid, crs="EPSG:4326")
-    area = [float(r["hectares"]) for r in csv.DictReader(summary.splitlines())
-            if r["kind"] == "class" and r["month"] == "2019-02"]
+    _, summary, _ = drawn_by_level(
+        tmp_path, monkeypatch, classes, "--window", 7, transform=grid, crs="EPSG:4326"
+    )
+    area = [
+        float(r["hectares"])
+        for r in csv.DictReader(summary.splitlines())
+        if r["kind"] == "class" and r["month"] == "2019-02"
+    ]
     lon, lat = 112.9 + np.arange(21) * 1e-2, 28.1 - np.arange(31) * 1e-2
-    around = (np.r_[lon, np.full(31, lon[-1]), lon[::-1], np.full(31, lon[0])],
-              np.r_[np.full(21, lat[0]), lat, np.full(21, lat[-1]), lat[::-1]])
-    assert sum(area) == pytest.approx(abs(Geod(ellps="WGS84").polygon_area_perimeter(*around)[0]) / 10_000, rel=1e-6)
+    around = (
+        np.r_[lon, np.full(31, lon[-1]), lon[::-1], np.full(31, lon[0])],
+        np.r_[np.full(21, lat[0]), lat, np.full(21, lat[-1]), lat[::-1]],
+    )
+    assert sum(area) == pytest.approx(
+        abs(Geod(ellps="WGS84").polygon_area_perimeter(*around)[0]) / 10_000, rel=1e-6
+    )
 
 
 def test_resume_computes_only_what_is_missing_and_never_mixes_maps(made, tmp_path, monkeypatch):
     flags = (made / "8.zarr", made / "net.safetensors", tmp_path / "out")
     save = pipeline.save_part
-    monkeypatch.setattr(pipeline, "save_part", lambda parts, window, layers: (
-        save(parts, window, layers) if window.top == 0 else (_ for _ in ()).throw(Interrupted)))
+    monkeypatch.setattr(
+        pipeline,
+        "save_part",
+        lambda parts, window, layers: (
+            save(parts, window, layers) if window.top == 0 else (_ for _ in ()).throw(Interrupted)
+        ),
+    )
     with pytest.raises(Interrupted):
         draw(*flags, "--window", 10)
     monkeypatch.undo()
@@ -218,9 +284,13 @@ def test_resume_computes_only_what_is_missing_and_never_mixes_maps(made, tmp_pat
         draw(*flags, "--window", 10)
     other = save_network(tmp_path / "other.safetensors", seed=1)
     stack = write_zarr(tmp_path / "other.zarr", values(seed=1))
-    for different, word in ((("--filter", 3), "--filter"), (("--weights", other), "weights"),
-                            (("--window", 9), "window"), (("--min-months", 2), "--min-months"),
-                            (("--offset=-5",), "offset")):
+    for different, word in (
+        (("--filter", 3), "--filter"),
+        (("--weights", other), "weights"),
+        (("--window", 9), "window"),
+        (("--min-months", 2), "--min-months"),
+        (("--offset=-5",), "offset"),
+    ):
         with pytest.raises(InputError, match=word):
             draw(*flags, "--window", 10, "--resume", *different)
     with pytest.raises(InputError, match="stack"):
@@ -256,24 +326,56 @@ def wait_for(condition, seconds=120):
 
 
 def test_killed_at_any_moment_it_goes_on(made, tmp_path):
-    words = (made / "5.zarr", "--weights", made / "net.safetensors", "--out", tmp_path / "out", "--window", 5)
-    process = subprocess.Popen([sys.executable, ROOT / "map.py", *map(str, words)], stderr=subprocess.DEVNULL)
-    wait_for(lambda: len(list((tmp_path / "out" / ".parts").glob("[0-9]*.npy"))) > 2 or process.poll() is not None)
+    words = (
+        made / "5.zarr",
+        "--weights",
+        made / "net.safetensors",
+        "--out",
+        tmp_path / "out",
+        "--window",
+        5,
+    )
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "map.py", *map(str, words)], stderr=subprocess.DEVNULL
+    )
+    wait_for(
+        lambda: (
+            len(list((tmp_path / "out" / ".parts").glob("[0-9]*.npy"))) > 2
+            or process.poll() is not None
+        )
+    )
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((tmp_path / "out").glob("*.tif"))
-    assert same(draw(words[0], words[2], words[4], "--window", 5, "--resume"), read_map(made / "filter1"))
+    assert same(
+        draw(words[0], words[2], words[4], "--window", 5, "--resume"), read_map(made / "filter1")
+    )
 
 
 def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, host="127.0.0.1",
-                                  protocol="tcp") as cluster:
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--no-nanny",
-                   "--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)]
-        workers = [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                   for _ in range(2)]
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+    ) as cluster:
+        command = [
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_worker",
+            cluster.scheduler_address,
+            "--no-nanny",
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+            "--local-directory",
+            str(tmp_path),
+        ]
+        workers = [
+            subprocess.Popen(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for _ in range(2)
+        ]
         try:
             cluster.wait_for_workers(2, timeout=120)
             save, kept = pipeline.save_part, []
@@ -285,8 +387,15 @@ def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_
                     workers[0].send_signal(signal.SIGKILL)
 
             monkeypatch.setattr(pipeline, "save_part", save_and_kill)
-            draw(made / "5.zarr", made / "net.safetensors", tmp_path / "out", "--window", 4, "--scheduler",
-                 cluster.scheduler_address)
+            draw(
+                made / "5.zarr",
+                made / "net.safetensors",
+                tmp_path / "out",
+                "--window",
+                4,
+                "--scheduler",
+                cluster.scheduler_address,
+            )
         finally:
             for worker in workers:
                 worker.kill()
@@ -298,15 +407,21 @@ def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_
 def test_local_dask_workers_draw_the_same_map(made, tmp_path):
     pytest.importorskip("distributed")
     flags = ("--workers", 2, "--filter", 3, "--window", 9)
-    assert same(draw(made / "8.zarr", made / "net.safetensors", tmp_path / "out", *flags), read_map(made / "filter3"))
+    assert same(
+        draw(made / "8.zarr", made / "net.safetensors", tmp_path / "out", *flags),
+        read_map(made / "filter3"),
+    )
 
 
 def test_memory_is_bounded_by_windows_of_whole_chunks(tmp_path):
     for chunk, months in ((8, 14), (64, 14)):
-        stack = open_stack(write_zarr(tmp_path / f"{chunk}.zarr", values(months, 40, 70), chunk=chunk))
+        stack = open_stack(
+            write_zarr(tmp_path / f"{chunk}.zarr", values(months, 40, 70), chunk=chunk)
+        )
         size = window_size(stack)
         assert np.prod(size) <= 2**18 * 48 / months and all(
-            length % chunk == 0 or length == side for length, side in zip(size, (40, 70)))
+            length % chunk == 0 or length == side for length, side in zip(size, (40, 70))
+        )
 
 
 def bad_run(tmp_path, kind):
@@ -333,8 +448,20 @@ def bad_run(tmp_path, kind):
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["damaged month", "out below a file", "weights missing", "bands of the weights",
-                                  "eleven months", "even filter", "window of nothing", "offset", "no scheduler"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "damaged month",
+        "out below a file",
+        "weights missing",
+        "bands of the weights",
+        "eleven months",
+        "even filter",
+        "window of nothing",
+        "offset",
+        "no scheduler",
+    ],
+)
 def test_what_cannot_be_mapped_ends_in_one_line(tmp_path, kind, monkeypatch):
     monkeypatch.setattr("mapping.workers.ANSWER", 1)
     words, named = bad_run(tmp_path, kind)
@@ -351,10 +478,16 @@ def test_an_error_reaches_the_terminal_as_one_line(tmp_path):
 
 
 def test_a_wrong_flag_is_answered_at_once_not_after_torch_is_imported(tmp_path):
-    code = ("import sys, map\ntry:\n    map.main(['stack', '--filter', '4', '--workers', '2'])\n"
-            "except ValueError as error:\n    print(error, 'torch' in sys.modules)\n")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert "--filter: found 4" in done.stdout and done.stdout.endswith("False\n"), done.stdout + done.stderr
+    code = (
+        "import sys, map\ntry:\n    map.main(['stack', '--filter', '4', '--workers', '2'])\n"
+        "except ValueError as error:\n    print(error, 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert "--filter: found 4" in done.stdout and done.stdout.endswith("False\n"), (
+        done.stdout + done.stderr
+    )
 
 
 def test_a_read_only_folder_is_named(made, tmp_path):
@@ -366,22 +499,40 @@ def test_a_read_only_folder_is_named(made, tmp_path):
 
 
 def test_a_disk_too_small_is_said_before_any_work(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("mapping.parts.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    monkeypatch.setattr(
+        "mapping.unfinished.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000)
+    )
     with pytest.raises(InputError, match=r"out: 0 MB free.*at least 2 MB"):
         draw(made / "8.zarr", made / "net.safetensors", tmp_path / "out")
 
 
 @pytest.mark.parametrize("limit", [1_000, 60_000])
 def test_a_disk_that_fills_up_leaves_nothing_half_written(made, tmp_path, limit):
-    """No file may grow beyond `limit` bytes: the write fails as on a full disk, early in the map or late."""
-    code = ("import resource, runpy, sys\n"
-            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-            "sys.argv = sys.argv[1:]\n"
-            "runpy.run_path(sys.argv[0], run_name='__main__')\n")
+    """No file may grow beyond `limit` bytes: the write fails as on a full disk, early in the map or
+    late."""
+    code = (
+        "import resource, runpy, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code, ROOT / "map.py", made / "8.zarr", "--weights", made / "net.safetensors", "--out",
-         tmp_path / "out"], env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True, text=True, timeout=300)
+        [
+            sys.executable,
+            "-c",
+            code,
+            ROOT / "map.py",
+            made / "8.zarr",
+            "--weights",
+            made / "net.safetensors",
+            "--out",
+            tmp_path / "out",
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr and "written" in done.stderr.splitlines()[-1]
     assert not [file for file in (tmp_path / "out").glob("*") if file.name != ".parts"]
@@ -389,11 +540,20 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(made, tmp_path, limit)
 
 @pytest.mark.parametrize("name", ["changsha_development", "changsha_stable"])
 def test_real_series_are_mapped_on_their_own_grid(made, tmp_path, shared, name):
-    pixels, _, settings_ = draw(shared / f"{name}.tif", made / "net.safetensors", tmp_path, "--first-month", "2019-02")
-    with rasterio.open(shared / f"{name}.tif") as stack, rasterio.open(tmp_path / "labels.tif") as labels:
-        assert stack.transform == labels.transform and stack.crs == labels.crs and stack.shape == labels.shape
+    pixels, _, settings_ = draw(
+        shared / f"{name}.tif", made / "net.safetensors", tmp_path, "--first-month", "2019-02"
+    )
+    with (
+        rasterio.open(shared / f"{name}.tif") as stack,
+        rasterio.open(tmp_path / "labels.tif") as labels,
+    ):
+        assert (
+            stack.transform == labels.transform
+            and stack.crs == labels.crs
+            and stack.shape == labels.shape
+        )
         assert labels.descriptions[0] == "2019-02" and labels.descriptions[-1] == "2024-05"
-        empty = (stack.read(1) == 32767)
+        empty = stack.read(1) == 32767
     assert ((pixels["reason"][0] == 1) == empty).all()
     assert all(cog_validate(file, strict=True)[0] for file in tmp_path.glob("*.tif"))
     assert json.loads((tmp_path / "config.json").read_text()) == settings_

@@ -26,7 +26,9 @@ from utils.metrics import (
     transition_scores,
 )
 
-SHARED = Path(os.environ.get("TSSCD_SHARED", Path(__file__).resolve().parents[2] / "shared" / "data"))
+SHARED = Path(
+    os.environ.get("TSSCD_SHARED", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
 K = 3
 settings.register_profile("any speed", deadline=None)  # a busy machine is no failure
 settings.load_profile("any speed")
@@ -36,8 +38,9 @@ MONTHLY = ("OA", "AA", "F1", "F1_all_classes", "kappa", "mIoU")
 def pairs(low, months=14):
     """(true, predicted) of one random shape with at least one labelled month."""
     shapes = st.tuples(st.integers(1, 6), st.integers(1, months))
-    arrays = shapes.flatmap(lambda shape: st.tuples(
-        *[hnp.arrays(np.int8, shape, elements=st.integers(low, K - 1))] * 2))
+    arrays = shapes.flatmap(
+        lambda shape: st.tuples(*[hnp.arrays(np.int8, shape, elements=st.integers(low, K - 1))] * 2)
+    )
     return arrays.filter(lambda pair: (pair[0] >= 0).any())
 
 
@@ -45,12 +48,15 @@ def random_pair(series=300, months=24, seed=0):
     """True labels in long segments, and a prediction with errors."""
     random = np.random.default_rng(seed)
     true = np.repeat(random.integers(K, size=(series, months // 6)), 6, axis=1).astype(np.int8)
-    return true, np.where(random.random(true.shape) < 0.1, random.integers(K, size=true.shape), true).astype(np.int8)
+    return true, np.where(
+        random.random(true.shape) < 0.1, random.integers(K, size=true.shape), true
+    ).astype(np.int8)
 
 
 def equal(first, second):
     return first.keys() == second.keys() and all(
-        np.isclose(first[name], second[name], rtol=0, atol=1e-12, equal_nan=True) for name in first)
+        np.isclose(first[name], second[name], rtol=0, atol=1e-12, equal_nan=True) for name in first
+    )
 
 
 def slow_published_table(true, predicted, tolerance):
@@ -61,7 +67,12 @@ def slow_published_table(true, predicted, tolerance):
         for month in np.flatnonzero(true_row):
             found = [month if abs(each - month) <= tolerance else each for each in found]
         here, there = set(np.flatnonzero(true_row)), set(found)
-        table += [len(here & there), len(here - there), len(there - here), true.shape[1] - len(here | there)]
+        table += [
+            len(here & there),
+            len(here - there),
+            len(there - here),
+            true.shape[1] - len(here | there),
+        ]
     return table
 
 
@@ -75,11 +86,16 @@ def slow_edit_distance(first, second):
     """Levenshtein distance of the labels of two lists of segments."""
     if not first or not second:
         return len(first) + len(second)
-    return min(slow_edit_distance(first[1:], second) + 1, slow_edit_distance(first, second[1:]) + 1,
-               slow_edit_distance(first[1:], second[1:]) + (first[0][2] != second[0][2]))
+    return min(
+        slow_edit_distance(first[1:], second) + 1,
+        slow_edit_distance(first, second[1:]) + 1,
+        slow_edit_distance(first[1:], second[1:]) + (first[0][2] != second[0][2]),
+    )
 
 
-@pytest.mark.skipif(not (SHARED / "metric_cases.json").exists(), reason="shared data folder not here")
+@pytest.mark.skipif(
+    not (SHARED / "metric_cases.json").exists(), reason="shared data folder not here"
+)
 def test_scores_are_those_of_the_published_code():
     cases = json.loads((SHARED / "metric_cases.json").read_text())
     arrays = np.load(SHARED / "metric_cases.npz")
@@ -94,8 +110,12 @@ def test_published_scores_by_hand():
     predicted = np.array([[0, 0, 1, 1, 1, 1], [2, 2, 2, 2, 0, 0]])
     found = scores(true, predicted, K)
     assert found["OA"] == pytest.approx(9 / 12)
-    assert (found["spatial_PA"], found["spatial_UA"]) == pytest.approx(((1 + 0) / 2, (1 / 2 + 0.5) / 2))
-    assert (found["temporal_PA"], found["temporal_UA"]) == pytest.approx(((1 + 10 / 11) / 2, (1 / 2 + 1) / 2))
+    assert (found["spatial_PA"], found["spatial_UA"]) == pytest.approx(
+        ((1 + 0) / 2, (1 / 2 + 0.5) / 2)
+    )
+    assert (found["temporal_PA"], found["temporal_UA"]) == pytest.approx(
+        ((1 + 10 / 11) / 2, (1 / 2 + 1) / 2)
+    )
     assert (found["temporal_change_precision"], found["temporal_change_recall"]) == (0.5, 1)
     assert (found["BC"], found["SC"], found["SCS"]) == (0, 1, 0.5)
     assert found["sequence_accuracy"] == 0.5
@@ -109,8 +129,12 @@ def test_temporal_scores_follow_the_published_rule_one_change_at_a_time(pair, to
     def share(part, whole):
         return part / whole if whole else 0.5
 
-    assert found["temporal_PA"] == pytest.approx((share(hit, hit + missed) + share(none, none + false)) / 2)
-    assert found["temporal_UA"] == pytest.approx((share(hit, hit + false) + share(none, none + missed)) / 2)
+    assert found["temporal_PA"] == pytest.approx(
+        (share(hit, hit + missed) + share(none, none + false)) / 2
+    )
+    assert found["temporal_UA"] == pytest.approx(
+        (share(hit, hit + false) + share(none, none + missed)) / 2
+    )
 
 
 @given(pairs(0))
@@ -119,11 +143,19 @@ def test_monthly_scores_agree_with_scikit_learn(pair):
     found = scores(*pair, K)
     there, hit = np.union1d(true, predicted), np.unique(true[true == predicted])
     assert found["OA"] == pytest.approx(sk.accuracy_score(true, predicted))
-    assert found["AA"] == pytest.approx(sk.recall_score(true, predicted, labels=np.unique(true), average="macro"))
-    assert found["mIoU"] == pytest.approx(sk.jaccard_score(true, predicted, labels=there, average="macro"))
-    assert found["F1_all_classes"] == pytest.approx(sk.f1_score(true, predicted, labels=there, average="macro"))
+    assert found["AA"] == pytest.approx(
+        sk.recall_score(true, predicted, labels=np.unique(true), average="macro")
+    )
+    assert found["mIoU"] == pytest.approx(
+        sk.jaccard_score(true, predicted, labels=there, average="macro")
+    )
+    assert found["F1_all_classes"] == pytest.approx(
+        sk.f1_score(true, predicted, labels=there, average="macro")
+    )
     if len(hit):
-        assert found["F1"] == pytest.approx(sk.f1_score(true, predicted, labels=hit, average="macro"))
+        assert found["F1"] == pytest.approx(
+            sk.f1_score(true, predicted, labels=hit, average="macro")
+        )
     if len(there) > 1:
         assert found["kappa"] == pytest.approx(sk.cohen_kappa_score(true, predicted))
 
@@ -132,12 +164,16 @@ def test_monthly_scores_agree_with_scikit_learn(pair):
 def test_each_change_pairs_up_once_and_as_many_as_can(pair, tolerance):
     true, predicted = pair
     predicted = np.where(true >= 0, predicted, -1)
-    months = [[np.flatnonzero(row) for row in change_months(labels)] for labels in (true, predicted)]
+    months = [
+        [np.flatnonzero(row) for row in change_months(labels)] for labels in (true, predicted)
+    ]
     matched = sum(slow_pairs(a, b, tolerance) for a, b in zip(*months, strict=True))
     found = scores(*pair, K, tolerance=tolerance)
     for name, side in (("recall", months[0]), ("precision", months[1])):
         count = sum(map(len, side))
-        assert found[f"temporal_change_{name}"] == pytest.approx(matched / count if count else math.nan, nan_ok=True)
+        assert found[f"temporal_change_{name}"] == pytest.approx(
+            matched / count if count else math.nan, nan_ok=True
+        )
 
 
 @given(pairs(-1), st.integers(0, 3))
@@ -149,12 +185,20 @@ def test_transition_scores_pair_up_changes_of_one_kind(pair, tolerance):
     kinds = sorted({change[2:] for change in here + there})
     assert list(zip(table.from_class, table.to_class, strict=True)) == kinds
     for row in table.itertuples():
-        matched, mine = 0, [[c for c in side if c[2:] == (row.from_class, row.to_class)] for side in (here, there)]
+        matched, mine = (
+            0,
+            [
+                [c for c in side if c[2:] == (row.from_class, row.to_class)]
+                for side in (here, there)
+            ],
+        )
         for series in range(len(true)):
             first, second = ([month for s, month, *_ in side if s == series] for side in mine)
             matched += slow_pairs(first, second, tolerance)
         assert (row.true, row.predicted, row.matched) == (len(mine[0]), len(mine[1]), matched)
-        assert row.recall == pytest.approx(matched / row.true if row.true else math.nan, nan_ok=True)
+        assert row.recall == pytest.approx(
+            matched / row.true if row.true else math.nan, nan_ok=True
+        )
 
 
 @given(pairs(-1))
@@ -164,7 +208,9 @@ def test_sequence_accuracy_compares_classes_in_order_whatever_the_months(pair):
     sequences = []
     for labels in (true, predicted):
         found = segments(labels)
-        sequences.append([found.label[found.series == series].tolist() for series in range(len(true))])
+        sequences.append(
+            [found.label[found.series == series].tolist() for series in range(len(true))]
+        )
     same = [a == b for a, b in zip(*sequences, strict=True) if a]
     assert scores(*pair, K)["sequence_accuracy"] == pytest.approx(np.mean(same))
 
@@ -172,13 +218,19 @@ def test_sequence_accuracy_compares_classes_in_order_whatever_the_months(pair):
 @given(pairs(-1))
 def test_perfect_prediction_scores_one(pair):
     true, _ = pair
-    found = scores(true, true, K, tolerance=0)  # with more, the published rule merges true changes in a row
+    found = scores(
+        true, true, K, tolerance=0
+    )  # with more, the published rule merges true changes in a row
     changed = change_months(true).any(axis=1)
     used = (true >= 0).any(axis=1)
     for name, value in found.items():
         if name.endswith(("_PA", "_UA", "_F1")) and "change" not in name:
             # As published, a row that has no case counts one half.
-            rows = (changed.any(), not changed[used].all()) if name.startswith("spatial") else (changed.any(), True)
+            rows = (
+                (changed.any(), not changed[used].all())
+                if name.startswith("spatial")
+                else (changed.any(), True)
+            )
             assert value == pytest.approx(np.mean([1 if there else 0.5 for there in rows]))
         else:
             assert math.isnan(value) or value == pytest.approx(1)
@@ -226,9 +278,13 @@ def test_results_do_not_depend_on_the_chunks(monkeypatch):
     probabilities = np.random.default_rng(1).dirichlet(np.ones(K), pair[0].shape).transpose(0, 2, 1)
 
     def everything():
-        return {**scores(*pair, K), **segment_scores(*pair, K), "errors": change_date_errors(*pair).sum(),
-                "ece": expected_calibration_error(probabilities, pair[0]),
-                "transitions": transition_scores(*pair, K).matched.sum()}
+        return {
+            **scores(*pair, K),
+            **segment_scores(*pair, K),
+            "errors": change_date_errors(*pair).sum(),
+            "ece": expected_calibration_error(probabilities, pair[0]),
+            "transitions": transition_scores(*pair, K).matched.sum(),
+        }
 
     whole = everything()
     monkeypatch.setattr(changes.chunks, "__defaults__", (17,))
@@ -239,14 +295,25 @@ def test_a_prediction_without_any_label_is_wrong_everywhere():
     true = np.zeros((4, 12), np.int8)
     true[:2, 6:] = 1
     found = scores(true, np.full_like(true, -1), K)
-    for name in ("OA", "AA", "F1_all_classes", "mIoU", "spatial_PA", "sequence_accuracy", "SC", "spatial_change_F1"):
+    for name in (
+        "OA",
+        "AA",
+        "F1_all_classes",
+        "mIoU",
+        "spatial_PA",
+        "sequence_accuracy",
+        "SC",
+        "spatial_change_F1",
+    ):
         assert found[name] == 0, name
 
 
 def test_series_without_any_true_label_count_nowhere():
     true, predicted = random_pair()
-    longer = [np.concatenate([labels, extra]) for labels, extra in
-              ((true, np.full((5, 24), -1, np.int8)), (predicted, predicted[:5]))]
+    longer = [
+        np.concatenate([labels, extra])
+        for labels, extra in ((true, np.full((5, 24), -1, np.int8)), (predicted, predicted[:5]))
+    ]
     assert equal(scores(true, predicted, K), scores(*longer, K))
 
 
@@ -293,15 +360,19 @@ def test_segment_scores_agree_with_a_plain_loop(pair, share):
         true, predicted = (list(zip(*segments(row[None])[1:], strict=True)) for row in rows)
         taken = set()
         for start, stop, label in predicted:
-            overlap = [(min(stop, b) - max(start, a)) / (max(stop, b) - min(start, a)) * (label == own)
-                       for a, b, own in true]
+            overlap = [
+                (min(stop, b) - max(start, a)) / (max(stop, b) - min(start, a)) * (label == own)
+                for a, b, own in true
+            ]
             best = int(np.argmax(overlap))
             if overlap[best] >= share and best not in taken:
                 taken.add(best)
         right, count = right + len(taken), count + len(true) + len(predicted)
         similarity.append(1 - slow_edit_distance(true, predicted) / max(len(true), len(predicted)))
     found = segment_scores(*pair, K, overlaps=(share,))
-    assert found == pytest.approx({"edit": np.mean(similarity), f"F1@{round(100 * share)}": 2 * right / count})
+    assert found == pytest.approx(
+        {"edit": np.mean(similarity), f"F1@{round(100 * share)}": 2 * right / count}
+    )
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
@@ -316,14 +387,26 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
     assert expected_calibration_error(probabilities, true) == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize("change", [
-    {"predicted": np.zeros((3, 11), np.int8)}, {"true": np.zeros(12, np.int8)}, {"true": np.full((3, 12), 3, np.int8)},
-    {"predicted": np.full((3, 12), -2, np.int8)}, {"predicted": np.zeros((3, 12))},
-    {"true": np.full((3, 12), -1, np.int8)}, {"tolerance": -1}, {"tolerance": 1.5},
-    {"true": np.zeros((0, 12), np.int8), "predicted": np.zeros((0, 12), np.int8)},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predicted": np.zeros((3, 11), np.int8)},
+        {"true": np.zeros(12, np.int8)},
+        {"true": np.full((3, 12), 3, np.int8)},
+        {"predicted": np.full((3, 12), -2, np.int8)},
+        {"predicted": np.zeros((3, 12))},
+        {"true": np.full((3, 12), -1, np.int8)},
+        {"tolerance": -1},
+        {"tolerance": 1.5},
+        {"true": np.zeros((0, 12), np.int8), "predicted": np.zeros((0, 12), np.int8)},
+    ],
+)
 def test_wrong_arguments_end_in_one_clear_line(change):
-    arguments = {"true": np.zeros((3, 12), np.int8), "predicted": np.zeros((3, 12), np.int8), **change}
+    arguments = {
+        "true": np.zeros((3, 12), np.int8),
+        "predicted": np.zeros((3, 12), np.int8),
+        **change,
+    }
     with pytest.raises(InputError, match="found .* expected") as error:
         scores(**arguments, classes=K)
     assert "\n" not in str(error.value)

@@ -9,11 +9,16 @@ from safetensors.torch import save_file
 
 import models
 from data_loader import BANDS
+from models.build import VERSION
 from models.inputs import fill
 from utils.errors import InputError
 from utils.legend import COAST, URBAN
 
-NETS = {name: models.build(name, bands=BANDS, legend=URBAN).eval() for name in models.NETWORKS if name != "fcn"}
+NETS = {
+    name: models.build(name, bands=BANDS, legend=URBAN).eval()
+    for name in models.NETWORKS
+    if name != "fcn"
+}
 NETS["fcn"] = models.build("fcn", bands=BANDS, legend=URBAN, widths=(8, 16, 16, 16)).eval()
 
 
@@ -47,7 +52,9 @@ def test_a_series_is_labelled_the_same_alone_and_in_any_batch(name):
 def test_integers_with_a_missing_value_and_floats_with_nan_are_read_alike(name):
     x = np.rint(series(5, 30, missing=0.2))
     integers = np.where(np.isnan(x), -32768, x).astype(np.int16)
-    np.testing.assert_array_equal(models.predict(NETS[name], x), models.predict(NETS[name], integers))
+    np.testing.assert_array_equal(
+        models.predict(NETS[name], x), models.predict(NETS[name], integers)
+    )
     probability = models.predict(NETS[name], x)
     np.testing.assert_allclose(probability.sum(1), 1, atol=1e-5)
 
@@ -55,12 +62,17 @@ def test_integers_with_a_missing_value_and_floats_with_nan_are_read_alike(name):
 def test_fcn_is_the_published_one():
     net = models.build("fcn", bands=BANDS, legend=URBAN)
     assert models.count_parameters(net) == 6_261_258
-    assert {"layer1.0.weight", "layer4.2.bias", "score_1.weight", "upsampling_8x.weight"} <= set(net.state_dict())
-    assert net.upsampling_8x.weight.shape == (6, 6, 6) and "upsampling_2x.bias" not in net.state_dict()
+    assert {"layer1.0.weight", "layer4.2.bias", "score_1.weight", "upsampling_8x.weight"} <= set(
+        net.state_dict()
+    )
+    assert (
+        net.upsampling_8x.weight.shape == (6, 6, 6) and "upsampling_2x.bias" not in net.state_dict()
+    )
 
 
 def reference_fcn(state, x):
-    """The published computation written out with functions: what the authors' weights must give at T = 48."""
+    """The published computation written out with functions: what the authors' weights must give at
+    T = 48."""
     f = torch.nn.functional
     levels = []
     for layer in range(1, 5):
@@ -69,7 +81,10 @@ def reference_fcn(state, x):
             x = f.relu(f.conv1d(x, state[f"{name}.weight"], state[f"{name}.bias"], padding=1))
         x = f.max_pool1d(x, 2, ceil_mode=True)
         levels.append(x)
-    score = [f.conv1d(levels[-i], state[f"score_{i}.weight"], state[f"score_{i}.bias"]) for i in (1, 2, 3)]
+    score = [
+        f.conv1d(levels[-i], state[f"score_{i}.weight"], state[f"score_{i}.bias"])
+        for i in (1, 2, 3)
+    ]
     x = score[1] + f.conv_transpose1d(score[0], state["upsampling_2x.weight"], stride=2, padding=1)
     x = score[2] + f.conv_transpose1d(x, state["upsampling_4x.weight"], stride=2, padding=1)
     return f.conv_transpose1d(x, state["upsampling_8x.weight"], stride=4, padding=1)
@@ -100,12 +115,18 @@ def test_a_pickle_that_could_run_code_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize("name", NETS)
 def test_weights_file_holds_all_that_is_needed(tmp_path, name):
     net = models.build(name, bands=("B4", "B8"), legend=COAST)
-    models.save(tmp_path / "w.safetensors", net, training={"data": "x.npz"}, metrics={"test": {"OA": 0.5}})
+    models.save(
+        tmp_path / "w.safetensors", net, training={"data": "x.npz"}, metrics={"test": {"OA": 0.5}}
+    )
     again = models.load(tmp_path / "w.safetensors")
     x = series(3, 24)[:, :2]
     np.testing.assert_array_equal(models.predict(again, x), models.predict(net.eval(), x))
-    assert again.card["legend"] == COAST and again.card["bands"] == ("B4", "B8") and not again.training
-    assert again.card["training"] == {"data": "x.npz"} and again.card["metrics"]["test"]["OA"] == 0.5
+    assert (
+        again.card["legend"] == COAST and again.card["bands"] == ("B4", "B8") and not again.training
+    )
+    assert (
+        again.card["training"] == {"data": "x.npz"} and again.card["metrics"]["test"]["OA"] == 0.5
+    )
 
 
 def test_spoilt_weights_are_named_in_one_line(tmp_path):
@@ -113,9 +134,14 @@ def test_spoilt_weights_are_named_in_one_line(tmp_path):
     models.save(path, NETS["fcn"])
     whole = path.read_bytes()
     foreign = {"a": torch.zeros(3)}
-    card = {"version": models.VERSION, "network": "lstm", "arguments": {}, "bands": list(BANDS),
-            "legend": {"names": URBAN.names, "colours": URBAN.colours}}
-    cases = {"cut": whole[:len(whole) // 2], "empty": b"", "noise": b"x" * 2000}
+    card = {
+        "version": VERSION,
+        "network": "lstm",
+        "arguments": {},
+        "bands": list(BANDS),
+        "legend": {"names": URBAN.names, "colours": URBAN.colours},
+    }
+    cases = {"cut": whole[: len(whole) // 2], "empty": b"", "noise": b"x" * 2000}
     for name, content in cases.items():
         (tmp_path / f"{name}.safetensors").write_bytes(content)
     save_file(foreign, tmp_path / "foreign.safetensors")
@@ -123,13 +149,23 @@ def test_spoilt_weights_are_named_in_one_line(tmp_path):
     for version, name in ((99, "newer"), (1, "older")):
         text = json.dumps(card | {"version": version, "network": "patchnet"})
         save_file(foreign, tmp_path / f"{name}.safetensors", metadata={"tsscd": text})
-    save_file(foreign, tmp_path / "other.safetensors", metadata={"tsscd": json.dumps(card | {"network": "fcn"})})
+    save_file(
+        foreign,
+        tmp_path / "other.safetensors",
+        metadata={"tsscd": json.dumps(card | {"network": "fcn"})},
+    )
     torch.save(foreign, tmp_path / "odd.pth")
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")
-    for path in [*tmp_path.glob("*.p*"), *tmp_path.glob("[!w]*.safetensors"), tmp_path / "none.safetensors"]:
+    for path in [
+        *tmp_path.glob("*.p*"),
+        *tmp_path.glob("[!w]*.safetensors"),
+        tmp_path / "none.safetensors",
+    ]:
         with pytest.raises(InputError) as error:
             models.load(path)
-        assert (path.name in str(error.value) or "lstm" in str(error.value)) and "\n" not in str(error.value)
+        assert (path.name in str(error.value) or "lstm" in str(error.value)) and "\n" not in str(
+            error.value
+        )
 
 
 @given(seed=st.integers(0, 999), missing=st.floats(0, 0.9), steps=st.integers(12, 40))

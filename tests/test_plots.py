@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as hnp
 from matplotlib import pyplot
 
 from data_loader import BANDS
-from utils.change_words import change_confidence, changes_in_words, inches, place_words
 from utils.legend import COAST, URBAN, Legend, legend_for
 from utils.plots import confusion_figure, history_figure, series_figure, transition_figure
+from utils.words import change_confidence, changes_in_words, inches, place_words
 
 
 def months(steps, first="2017-12"):
@@ -28,11 +28,18 @@ def cases(draw):
     x[:, rng.random(steps) < draw(st.sampled_from((0, 0.3, 1)))] = np.nan
     x[rng.random(x.shape) < draw(st.sampled_from((0, 0.3)))] = np.nan
     longest = draw(st.sampled_from((1, 6, 40)))
-    label = rng.integers(draw(st.sampled_from((0, -1))), classes, steps).repeat(longest)[:steps].astype(np.int8)
+    label = (
+        rng.integers(draw(st.sampled_from((0, -1))), classes, steps)
+        .repeat(longest)[:steps]
+        .astype(np.int8)
+    )
     predicted = rng.integers(0, classes, steps).repeat(longest)[:steps].astype(np.int8)
     true = draw(st.sampled_from((label, None, np.full(steps, -1, np.int8))))
     probabilities = rng.dirichlet(np.ones(classes), steps).T.astype(np.float32)
-    legend = legend_for(f"class {i} " + "of a long name, in $ and % " * draw(st.integers(0, 2)) for i in range(classes))
+    legend = legend_for(
+        f"class {i} " + "of a long name, in $ and % " * draw(st.integers(0, 2))
+        for i in range(classes)
+    )
     return x, bands, legend, true, predicted, probabilities
 
 
@@ -40,8 +47,16 @@ def cases(draw):
 @given(cases())
 def test_a_series_figure_never_fails(tmp_path_factory, case):
     x, bands, legend, true, predicted, probabilities = case
-    figure = series_figure(x, months(x.shape[1]), bands, legend, true=true, predicted=predicted,
-                           probabilities=probabilities, title="$5 sample\nsecond line")
+    figure = series_figure(
+        x,
+        months(x.shape[1]),
+        bands,
+        legend,
+        true=true,
+        predicted=predicted,
+        probabilities=probabilities,
+        title="$5 sample\nsecond line",
+    )
     file = tmp_path_factory.mktemp("figure") / "series.png"
     figure.savefig(file, dpi=60)
     assert file.stat().st_size > 10_000
@@ -52,11 +67,21 @@ def texts_of(figure):
 
 
 def test_the_figure_says_what_changed_when():
-    true, predicted = np.repeat([3, 4], (28, 20)).astype(np.int8), np.repeat([3, 4], (29, 19)).astype(np.int8)
+    true, predicted = (
+        np.repeat([3, 4], (28, 20)).astype(np.int8),
+        np.repeat([3, 4], (29, 19)).astype(np.int8),
+    )
     probabilities = np.full((6, 48), 0.01, np.float32)
     probabilities[predicted, np.arange(48)] = 0.95
-    figure = series_figure(np.ones((10, 48), np.float32), months(48), BANDS, URBAN, true=true, predicted=predicted,
-                           probabilities=probabilities)
+    figure = series_figure(
+        np.ones((10, 48), np.float32),
+        months(48),
+        BANDS,
+        URBAN,
+        true=true,
+        predicted=predicted,
+        probabilities=probabilities,
+    )
     words = texts_of(figure)
     assert "2020-04 bare soil → impervious surface" in words
     assert "2020-05 bare soil → impervious surface, 95 %" in words
@@ -66,10 +91,13 @@ def test_the_figure_says_what_changed_when():
 def test_without_truth_only_the_prediction_is_drawn():
     predicted = np.zeros(24, np.int8)
     for true in (None, np.full(24, -1, np.int8)):
-        figure = series_figure(np.ones((10, 24), np.float32), months(24), BANDS, COAST, true=true, predicted=predicted)
+        figure = series_figure(
+            np.ones((10, 24), np.float32), months(24), BANDS, COAST, true=true, predicted=predicted
+        )
         assert "true" not in [axes.get_ylabel() for axes in figure.axes]
         assert [text for text in texts_of(figure) if text.startswith("no change")] == [
-            "no change: Spartina alterniflora all through"]
+            "no change: Spartina alterniflora all through"
+        ]
 
 
 def test_months_without_observation_are_grey_and_leave_a_gap():
@@ -78,7 +106,9 @@ def test_months_without_observation_are_grey_and_leave_a_gap():
     figure = series_figure(x, months(24), BANDS, COAST, predicted=np.zeros(24, np.int8))
     assert np.isnan(figure.axes[0].lines[0].get_ydata()[5:8]).all()
     assert [patch.get_x() for patch in figure.axes[0].patches] == [4.5, 5.5, 6.5]
-    assert "no observation" in [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert "no observation" in [
+        text.get_text() for legend in figure.legends for text in legend.get_texts()
+    ]
 
 
 @settings(deadline=None, max_examples=25)
@@ -90,7 +120,9 @@ def test_words_of_changes_never_overlap(labels):
     for i, (text, _, left, lane) in enumerate(placed):
         assert left >= 0 and left + inches(text, 9) < 10.6
         for other, _, left2, lane2 in placed[:i]:
-            assert lane != lane2 or left + inches(text, 9) <= left2 or left2 + inches(other, 9) <= left
+            assert (
+                lane != lane2 or left + inches(text, 9) <= left2 or left2 + inches(other, 9) <= left
+            )
 
 
 @pytest.mark.parametrize("date, sure", [(12, 89), (13, 63)])
@@ -103,7 +135,9 @@ def test_confidence_is_the_lower_mean_on_the_two_sides(date, sure):
 
 def test_no_change_is_ever_said_to_be_certain():
     labels = np.repeat([0, 1], 12).astype(np.int8)
-    assert changes_in_words(labels, months(24), legend_for("ab"), np.eye(2)[labels].T)[0].endswith("99 %")
+    assert changes_in_words(labels, months(24), legend_for("ab"), np.eye(2)[labels].T)[0].endswith(
+        "99 %"
+    )
     assert change_confidence(np.zeros(12, np.int8), np.ones((1, 12))).shape == (0,)
 
 
@@ -116,7 +150,9 @@ def test_unlabelled_months_are_not_a_change():
 @settings(max_examples=4, deadline=None)
 def test_matrices_of_any_counts_are_drawn(tmp_path_factory, classes, seed):
     rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 10 ** rng.integers(1, 7), (2, classes, classes)) * rng.integers(0, 2, (2, classes, 1))
+    counts = rng.integers(0, 10 ** rng.integers(1, 7), (2, classes, classes)) * rng.integers(
+        0, 2, (2, classes, 1)
+    )
     legend = legend_for(f"{i} class" for i in range(classes))
     file = tmp_path_factory.mktemp("figure") / "matrix.png"
     for figure in (confusion_figure(counts[0], legend), transition_figure(*counts, legend)):
@@ -125,21 +161,40 @@ def test_matrices_of_any_counts_are_drawn(tmp_path_factory, classes, seed):
 
 
 def test_confusion_shows_counts_and_shares_of_the_true_class():
-    texts = texts_of(confusion_figure(np.array([[3, 1], [0, 1200]]), Legend(("a", "b"), ("#000000", "#ffffff"))))
+    texts = texts_of(
+        confusion_figure(np.array([[3, 1], [0, 1200]]), Legend(("a", "b"), ("#000000", "#ffffff")))
+    )
     assert texts == ["3\n75.0 %", "1\n25.0 %", "0\n0.0 %", "1,200\n100.0 %"]
 
 
 @pytest.mark.parametrize("epochs", [1, 30])
 def test_history_is_drawn_with_the_best_epoch(tmp_path, epochs):
-    names = ("train_loss", "validation_loss", "OA", "spatial_F1", "temporal_F1", "score", "learning_rate")
-    history = pd.DataFrame(dict.fromkeys(names, np.linspace(0.1, 1, epochs)) | {"epoch": np.arange(1, epochs + 1)})
+    names = (
+        "train_loss",
+        "validation_loss",
+        "OA",
+        "spatial_F1",
+        "temporal_F1",
+        "score",
+        "learning_rate",
+    )
+    history = pd.DataFrame(
+        dict.fromkeys(names, np.linspace(0.1, 1, epochs)) | {"epoch": np.arange(1, epochs + 1)}
+    )
     history.loc[0, "temporal_F1"] = np.nan
     figure = history_figure(history, best_epoch=epochs)
     figure.savefig(tmp_path / "history.png")
-    assert f"best epoch: {epochs}" in [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert f"best epoch: {epochs}" in [
+        text.get_text() for text in figure.axes[1].get_legend().get_texts()
+    ]
 
 
 def test_figures_leave_no_global_state():
-    before = pyplot.get_fignums(), dict(matplotlib.rcParams)  # other tests may have left a window of their own
-    series_figure(np.ones((10, 12), np.float32), months(12), BANDS, URBAN, predicted=np.zeros(12, np.int8))
+    before = (
+        pyplot.get_fignums(),
+        dict(matplotlib.rcParams),
+    )  # other tests may have left a window of their own
+    series_figure(
+        np.ones((10, 12), np.float32), months(12), BANDS, URBAN, predicted=np.zeros(12, np.int8)
+    )
     assert (pyplot.get_fignums(), dict(matplotlib.rcParams)) == before

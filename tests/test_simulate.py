@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "dataset" / "urban.npz"
 makes_spectra = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("prosail", "pyrsr")),
-    reason="dataset/requirements.txt is not installed (prosail, pyrsr)")
+    reason="dataset/requirements.txt is not installed (prosail, pyrsr)",
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,15 @@ def made(all_made):
 
 # The set that ships
 
+
 def test_shipped_file_has_the_arrays_the_loader_reads(shipped):
     assert shipped["x"].shape == (12000, 10, 48) and shipped["x"].dtype == np.int16
     assert shipped["y"].shape == (12000, 48) and shipped["y"].dtype == np.int8
     assert shipped["lonlat"].shape == (12000, 2) and shipped["site"].shape == (12000,)
-    assert np.unique(shipped["first_month"]).tolist() == ["2017-12"] and shipped["first_month"].dtype == "<U7"
+    assert (
+        np.unique(shipped["first_month"]).tolist() == ["2017-12"]
+        and shipped["first_month"].dtype == "<U7"
+    )
     assert shipped["bands"].tolist() == list(simulate.BANDS)
     assert shipped["classes"].tolist() == list(change.CLASSES)
     assert SHIPPED.stat().st_size < 12e6
@@ -83,9 +88,9 @@ def test_shipped_classes_look_like_what_they_are(shipped):
     summer[[6, 7, 8, 18, 19, 20, 30, 31, 32, 42, 43, 44]] = True  # June to August
     median = np.array([np.nanmedian(x[(shipped["y"] == c) & summer], 0) for c in range(6)])
     ndvi = (median[:, 6] - median[:, 2]) / (median[:, 6] + median[:, 2])
-    assert median[0, 8] < 0.05                    # water is dark in the short-wave infrared
-    assert ndvi[1] > 0.75 and ndvi[2] > 0.5       # woodland and grassland are green in summer
-    assert ndvi[3] < 0.3 and ndvi[4] < 0.3        # bare soil and impervious surface are not
+    assert median[0, 8] < 0.05  # water is dark in the short-wave infrared
+    assert ndvi[1] > 0.75 and ndvi[2] > 0.5  # woodland and grassland are green in summer
+    assert ndvi[3] < 0.3 and ndvi[4] < 0.3  # bare soil and impervious surface are not
     assert median.min() > 0 and median.max() < 0.6
 
 
@@ -101,9 +106,12 @@ def test_shipped_sites_are_places_with_region_prefixes(shipped):
 
 # Making a set
 
+
 @makes_spectra
 def test_same_seed_gives_the_same_series_for_any_number_of_processes_and_any_length(made, tmp_path):
-    again = simulate.simulate(series=152, seed=5, processes=2)  # and a smaller set is the beginning of a larger one
+    again = simulate.simulate(
+        series=152, seed=5, processes=2
+    )  # and a smaller set is the beginning of a larger one
     for name in ("x", "y", "lonlat", "first_month", "site"):
         np.testing.assert_array_equal(made[name][:152], again[name])
         made[name] = made[name][:152]
@@ -122,7 +130,10 @@ def test_another_seed_gives_other_series(made, shipped):
 def test_made_set_has_the_form_of_the_shipped_one(made, shipped):
     assert made.keys() == shipped.keys()
     for name in made:
-        assert made[name].dtype.kind == shipped[name].dtype.kind and made[name].shape[1:] == shipped[name].shape[1:]
+        assert (
+            made[name].dtype.kind == shipped[name].dtype.kind
+            and made[name].shape[1:] == shipped[name].shape[1:]
+        )
     assert all(len(made[name]) == 160 for name in ("x", "y", "lonlat", "first_month", "site"))
 
 
@@ -138,25 +149,29 @@ def test_shipped_file_is_what_the_script_makes(shipped):
 @makes_spectra
 def test_leaves_soil_and_water_keep_the_order_of_nature():
     from dataset import vegetation
+
     rng = np.random.default_rng(0)
     tables = vegetation.grow(rng, "grass")
     soil, zenith = np.full((1, 3, 10), 0.2), np.full(3, 40.0)
     leaf_area = np.array([[0.01, 1.5, 5.0]])
     green = vegetation.canopy(tables, np.array([0]), leaf_area, np.zeros((1, 3)), zenith, soil)[0]
     dead = vegetation.canopy(tables, np.array([0]), leaf_area, np.ones((1, 3)), zenith, soil)[0]
-    assert np.abs(green[0] - 0.2).max() < 0.01                   # no leaves: the soil is seen
+    assert np.abs(green[0] - 0.2).max() < 0.01  # no leaves: the soil is seen
     assert green[2, 6] > green[1, 6] > 0.2 > green[1, 2] > green[2, 2]
-    assert dead[2, 2] > 2 * green[2, 2]                          # dead leaves absorb no red
+    assert dead[2, 2] > 2 * green[2, 2]  # dead leaves absorb no red
 
     site = climate.make_site(rng, 1)
     ground = surfaces.soil(rng, site, 50, bright=(0.5, 0.5), rough=(0, 0))
     driest, wettest = site.wetness.argmin(), site.wetness.argmax()
-    assert (np.median(ground[:, driest], 0) > np.median(ground[:, wettest], 0)).all()  # wet soil is darker
+    assert (
+        np.median(ground[:, driest], 0) > np.median(ground[:, wettest], 0)
+    ).all()  # wet soil is darker
     lake = surfaces.water(rng, site, 50, ground)
     assert (lake > 0).all() and np.median(lake[..., 8]) < 0.03
 
 
 # The parts that need no spectra
+
 
 @given(st.integers(0, 2**32), st.integers(1, 40))
 def test_label_is_the_cover_with_the_largest_share(seed, n):
@@ -197,14 +212,24 @@ def test_chances_sum_to_one():
 
 @pytest.mark.parametrize("lat, day, zenith", [(40, 172, 27), (40, 355, 66.5), (23, 172, 21)])
 def test_sun_stands_where_it_does(lat, day, zenith):
-    assert climate.sun_zenith(lat, day) == pytest.approx(zenith, abs=2)  # the summer sun is high, the winter sun low
+    assert climate.sun_zenith(lat, day) == pytest.approx(
+        zenith, abs=2
+    )  # the summer sun is high, the winter sun low
 
 
 # The command line
 
-@pytest.mark.parametrize("wrong, said", [
-    (["--series", "0"], "--series"), (["--processes", "0"], "--processes"), (["--seed", "-1"], "--seed"),
-    (["--out", "set.csv"], ".npz"), (["--out", "nowhere/at/all.npz"], "does not exist")])
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (["--series", "0"], "--series"),
+        (["--processes", "0"], "--processes"),
+        (["--seed", "-1"], "--seed"),
+        (["--out", "set.csv"], ".npz"),
+        (["--out", "nowhere/at/all.npz"], "does not exist"),
+    ],
+)
 def test_wrong_argument_is_refused_in_one_line(wrong, said):
     with pytest.raises(InputError, match=said):
         simulate.arguments(wrong)
@@ -212,7 +237,12 @@ def test_wrong_argument_is_refused_in_one_line(wrong, said):
 
 def test_wrong_arguments_end_with_exit_code_2_and_no_traceback():
     for wrong in (["--series", "-3"], ["--nonsense"], ["--serie", "10"]):
-        run = subprocess.run([sys.executable, "dataset/simulate.py", *wrong], cwd=ROOT, capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "dataset/simulate.py", *wrong],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
         assert run.returncode == 2 and "Traceback" not in run.stderr and run.stderr.strip()
 
 
@@ -224,7 +254,9 @@ def test_figures_of_a_file_that_is_no_set_are_refused(tmp_path):
 
 def test_figures_of_a_set_are_drawn(shipped, tmp_path):
     some = np.arange(0, 12000, 40)
-    np.savez(tmp_path / "some.npz", **{name: shipped[name][some] for name in ("x", "y", "first_month")})
+    np.savez(
+        tmp_path / "some.npz", **{name: shipped[name][some] for name in ("x", "y", "first_month")}
+    )
     figures.draw(tmp_path / "some.npz", tmp_path)
     for name in ("simulated_classes.png", "simulated_changes.png"):
         assert (tmp_path / name).stat().st_size > 20_000

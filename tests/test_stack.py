@@ -38,12 +38,18 @@ def test_every_kind_of_file_gives_the_same_pixels(tmp_path):
     assert (plain(write_zarr(tmp_path / "v3.zarr", STACK, version=3)) == STACK).all()
     cube(STACK).to_netcdf(tmp_path / "cube.nc")
     assert (plain(tmp_path / "cube.nc") == STACK).all()
-    by_band = cube(STACK)["reflectance"].to_dataset("band").assign_coords(spatial_ref=cube(STACK).spatial_ref)
+    by_band = (
+        cube(STACK)["reflectance"]
+        .to_dataset("band")
+        .assign_coords(spatial_ref=cube(STACK).spatial_ref)
+    )
     by_band.to_zarr(tmp_path / "bands.zarr", zarr_format=2)
     assert (plain(tmp_path / "bands.zarr") == STACK).all()
     upside = cube(STACK).isel(time=slice(None, None, -1)).transpose("x", "time", "y", "band")
     upside.to_zarr(tmp_path / "turned.zarr", zarr_format=2)
-    assert (plain(tmp_path / "turned.zarr") == STACK).all(), "months out of order and other orders of dimensions"
+    assert (plain(tmp_path / "turned.zarr") == STACK).all(), (
+        "months out of order and other orders of dimensions"
+    )
 
 
 def test_grid_is_the_files_to_the_last_digit(tmp_path):
@@ -62,25 +68,43 @@ def test_missing_months_have_no_observation(tmp_path):
     stack = open_stack(write_folder(tmp_path / "folder", STACK, skip=(3, 4)))
     pixels = stack.array.to_numpy()
     there = [i for i in range(len(STACK)) if i not in (3, 4)]
-    assert (stack.months == MONTHS).all() and (pixels[3:5] == -32768).all() and (pixels[there] == STACK[there]).all()
+    assert (
+        (stack.months == MONTHS).all()
+        and (pixels[3:5] == -32768).all()
+        and (pixels[there] == STACK[there]).all()
+    )
     assert "2 months are missing" in " ".join(stack.notes)
 
 
 def test_bands_are_taken_by_name_in_any_order(tmp_path):
     order = [3, 0, 9, 1, 2, 8, 7, 4, 5, 6]
     extra = np.concatenate([np.zeros_like(STACK[:, :1]), STACK[:, order]], axis=1)
-    names = ["B1", *(BANDS[i].replace("B", "B0") if len(BANDS[i]) == 2 else BANDS[i] for i in order)]
+    names = [
+        "B1",
+        *(BANDS[i].replace("B", "B0") if len(BANDS[i]) == 2 else BANDS[i] for i in order),
+    ]
     folder = write_folder(tmp_path / "folder", extra, names=names)
     assert (plain(folder) == STACK).all()
     visible = open_stack(folder, bands=("B4", "B3"))
     assert (visible.array.to_numpy() == STACK[:, [2, 1]]).all()
-    assert [band_in(name) for name in ("B02", "0_B8A", "2019-02 b11", "red", "nir08", "scl", "", None)] == [
-        "B2", "B8A", "B11", "B4", "B8A", None, None, None]
+    assert [
+        band_in(name) for name in ("B02", "0_B8A", "2019-02 b11", "red", "nir08", "scl", "", None)
+    ] == ["B2", "B8A", "B11", "B4", "B8A", None, None, None]
 
 
-@pytest.mark.parametrize(("name", "month"), [
-    ("S2_201902_10m", "2019-02"), ("2019-02-15", "2019-02"), ("T49_20191215T025", "2019-12"), ("a_2019_11", "2019-11"),
-    ("T49RGM_10m", None), ("2019-13", None), ("20190101_20190331", None), ("20190101_20190131", "2019-01")])
+@pytest.mark.parametrize(
+    ("name", "month"),
+    [
+        ("S2_201902_10m", "2019-02"),
+        ("2019-02-15", "2019-02"),
+        ("T49_20191215T025", "2019-12"),
+        ("a_2019_11", "2019-11"),
+        ("T49RGM_10m", None),
+        ("2019-13", None),
+        ("20190101_20190331", None),
+        ("20190101_20190131", "2019-01"),
+    ],
+)
 def test_month_in_a_name(name, month):
     assert month_in(name) == (month and np.datetime64(month))
 
@@ -104,7 +128,9 @@ def test_marks_of_no_data_that_files_do_not_declare():
     raw[:, 0, :6] = [[np.nan, -9999, 32767, 0, 0, 77], [1, 1, 1, 0, 5, 1]]
     found = reflectance(raw, np.ones(2), np.zeros(2), (77,))
     assert found[0, 0].tolist() == [-32768, -32768, -32768, -32768, 0, -32768, 500]
-    assert found[1, 0].tolist() == [1, 1, 1, -32768, 5, 1, 500], "0 in one band alone may be dark water"
+    assert found[1, 0].tolist() == [1, 1, 1, -32768, 5, 1, 500], (
+        "0 in one band alone may be dark water"
+    )
     whole = reflectance(raw[:, :, 4:].astype(np.int16), np.ones(2), np.full(2, 10.0), (77,))
     assert whole[0, 0].tolist() == [10, -32768, 510]
 
@@ -128,7 +154,9 @@ def test_the_lazy_array_indexes_as_numpy_does(tmp_path_factory, data):
 def stepped(stack, start, amount=1000):
     """The stack with `amount` added to every band from position `start` on."""
     raised = np.where(stack == -32768, -32768, stack + np.int16(amount))
-    return np.where((np.arange(len(stack)) >= start)[:, None, None, None], raised, stack).astype(np.int16)
+    return np.where((np.arange(len(stack)) >= start)[:, None, None, None], raised, stack).astype(
+        np.int16
+    )
 
 
 def two_years(seed=0):
@@ -145,8 +173,12 @@ def test_the_step_of_2022_is_noticed_and_mended(tmp_path, start, month):
     first, true = np.datetime64("2020-08", "M"), two_years()
     folder = write_folder(tmp_path / "folder", stepped(true, start), first=first)
     said = open_stack(folder)
-    assert len(said.notes) == 1 and f"from {month} on" in said.notes[0] and "--offset" in said.notes[0]
-    assert (said.array.to_numpy() == stepped(true, start)).all(), "without --offset it is only reported"
+    assert (
+        len(said.notes) == 1 and f"from {month} on" in said.notes[0] and "--offset" in said.notes[0]
+    )
+    assert (said.array.to_numpy() == stepped(true, start)).all(), (
+        "without --offset it is only reported"
+    )
     assert (open_stack(folder, offset="auto").array.to_numpy() == true).all()
     assert (open_stack(folder, offset=f"-1000@{month}").array.to_numpy() == true).all()
 
@@ -154,9 +186,16 @@ def test_the_step_of_2022_is_noticed_and_mended(tmp_path, start, month):
 def test_no_step_is_seen_where_there_is_none(tmp_path):
     true = two_years(1)
     cleared = true.copy()  # all vegetation turns to bright soil in January 2022
-    cleared[17:] = np.array([900, 1200, 1600, 1800, 2000, 2100, 2300, 2400, 3000, 2900], np.int16)[:, None, None]
+    cleared[17:] = np.array([900, 1200, 1600, 1800, 2000, 2100, 2300, 2400, 3000, 2900], np.int16)[
+        :, None, None
+    ]
     for i, stack in enumerate((true, cleared, stepped(true, 10), stepped(true, 17, 300))):
-        assert open_stack(write_folder(tmp_path / f"{i}", stack, first=np.datetime64("2020-08", "M"))).notes == ()
+        assert (
+            open_stack(
+                write_folder(tmp_path / f"{i}", stack, first=np.datetime64("2020-08", "M"))
+            ).notes
+            == ()
+        )
 
 
 def test_the_step_on_real_series(tmp_path, shared):
@@ -165,9 +204,16 @@ def test_the_step_on_real_series(tmp_path, shared):
         assert open_stack(shared / f"{name}.tif", **options).notes == ()
         with rasterio.open(shared / f"{name}.tif") as raster:
             stack = raster.read().reshape(64, 10, *raster.shape)
-            raised = np.where((stack < 32767) & (np.arange(64) >= 36)[:, None, None, None], stack + 1000, stack)
-            file = write_geotiff(tmp_path / f"{name}.tif", raised.reshape(640, *raster.shape), crs=raster.crs,
-                                 transform=raster.transform, nodata=None)
+            raised = np.where(
+                (stack < 32767) & (np.arange(64) >= 36)[:, None, None, None], stack + 1000, stack
+            )
+            file = write_geotiff(
+                tmp_path / f"{name}.tif",
+                raised.reshape(640, *raster.shape),
+                crs=raster.crs,
+                transform=raster.transform,
+                nodata=None,
+            )
         assert "from 2022-02 on" in open_stack(file, **options).notes[0]
         whole = open_stack(file, offset="auto", **options).array.to_numpy()
         assert (whole == open_stack(shared / f"{name}.tif", **options).array.to_numpy()).all()
@@ -177,7 +223,9 @@ def test_one_pixel_is_read_by_longitude_and_latitude(tmp_path, shared):
     folder = write_folder(tmp_path / "folder", STACK)
     x, months = read_series(folder, (113.0350, 28.0091))
     assert x.shape == (10, len(STACK)) and x.dtype == np.float32 and (months == MONTHS).all()
-    found = np.argwhere((np.where(np.isnan(x), -32768, x).T[:, :, None, None] == STACK).all(axis=(0, 1)))
+    found = np.argwhere(
+        (np.where(np.isnan(x), -32768, x).T[:, :, None, None] == STACK).all(axis=(0, 1))
+    )
     assert len(found) == 1
     row, column = found[0]
     across = rasterio.warp.transform("EPSG:4326", CRS, [113.0350], [28.0091])
@@ -197,7 +245,9 @@ def test_hectares_are_those_of_the_ground():
     feet = pixel_hectares(GeoBox((5, 5), Affine(100, 0, 980000, 0, -100, 200000), "EPSG:2263"))
     assert feet == pytest.approx((100 * 1200 / 3937) ** 2 / 10_000, rel=1e-6)
     mercator = pixel_hectares(GeoBox((5, 5), Affine(10, 0, 12569000, 0, -10, 3265000), "EPSG:3857"))
-    assert mercator == pytest.approx(0.01 * np.cos(np.deg2rad(28.1)) ** 2, rel=0.01), "not the map's 0.01"
+    assert mercator == pytest.approx(0.01 * np.cos(np.deg2rad(28.1)) ** 2, rel=0.01), (
+        "not the map's 0.01"
+    )
 
 
 def break_(tmp_path, kind):
@@ -255,10 +305,27 @@ def break_(tmp_path, kind):
     return folder, [folder, "no GeoTIFF"]
 
 
-@pytest.mark.parametrize("kind", [
-    "missing", "no dates", "band count", "no crs", "no tiff", "cube without crs", "cube with month twice",
-    "cube of rank 3", "truncated cube", "size", "other crs", "shifted", "nine bands", "month twice", "no month",
-    "empty folder"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "missing",
+        "no dates",
+        "band count",
+        "no crs",
+        "no tiff",
+        "cube without crs",
+        "cube with month twice",
+        "cube of rank 3",
+        "truncated cube",
+        "size",
+        "other crs",
+        "shifted",
+        "nine bands",
+        "month twice",
+        "no month",
+        "empty folder",
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_what_cannot_be_used_is_named(tmp_path, kind):
     path, words = break_(tmp_path, kind)

@@ -7,15 +7,18 @@ from hypothesis import strategies as st
 
 import models
 from tests.conftest import make_samples
-from utils import training
-from utils.augment import AUGMENTATIONS
+from training import loop as training
+from training.augment import AUGMENTATIONS
+from training.loop import best_row, fit
+from training.recipe import Settings, class_weights, settings_of
 from utils.errors import InputError
-from utils.training import Settings, best_row, class_weights, fit, settings_of
 
 
 def small(samples, seed=0):
     torch.manual_seed(seed)
-    return models.build("patchnet", bands=samples.bands, legend=samples.legend, width=32, reach=(1, 2))
+    return models.build(
+        "patchnet", bands=samples.bands, legend=samples.legend, width=32, reach=(1, 2)
+    )
 
 
 def test_a_tiny_training_learns_plain_classes():
@@ -32,12 +35,16 @@ def test_the_epoch_kept_is_the_best_on_validation():
     settings = settings_of("paper", "patchnet", epochs=6, batch_size=16)
     net, history = fit(small(samples), samples, unseen, settings, progress=False)
     probability = models.predict(net, unseen.x).argmax(1)
-    assert (probability == unseen.y).mean() == pytest.approx(history.loc[history["score"].idxmax(), "OA"])
+    assert (probability == unseen.y).mean() == pytest.approx(
+        history.loc[history["score"].idxmax(), "OA"]
+    )
     parts = history[["OA", "spatial_F1", "temporal_F1"]].mean(axis=1)
     np.testing.assert_allclose(history["score"], parts)
 
 
-@pytest.mark.parametrize("patience, kept", [(0, [0, 1, 2, 3, 4, 5, 6, 6]), (8, [0, 0, 0, 3, 3, 3, 3, 3])])
+@pytest.mark.parametrize(
+    "patience, kept", [(0, [0, 1, 2, 3, 4, 5, 6, 6]), (8, [0, 0, 0, 3, 3, 3, 3, 3])]
+)
 def test_an_early_lucky_epoch_is_not_kept_where_the_schedule_runs_to_its_end(patience, kept):
     history = pd.DataFrame({"score": [0.5, 0.4, 0.3, 0.9, 0.8, 0.6, 0.7, 0.7]})
     settings = Settings(epochs=8, patience=patience)
@@ -62,7 +69,9 @@ def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path, recipe,
     with pytest.raises(KeyboardInterrupt):
         fit(small(samples), samples, unseen, settings, folder=tmp_path, progress=False)
     monkeypatch.setattr(training, "train_epoch", epoch_of)
-    resumed, again = fit(small(samples), samples, unseen, settings, folder=tmp_path, resume=True, progress=False)
+    resumed, again = fit(
+        small(samples), samples, unseen, settings, folder=tmp_path, resume=True, progress=False
+    )
     for name, value in straight.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     columns = [name for name in history if "seconds" not in name]
@@ -76,7 +85,9 @@ def test_spoilt_training_state_is_named_in_one_line(tmp_path):
     state = tmp_path / "state.safetensors"
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(InputError, match="state.safetensors"):
-        fit(small(samples), samples, samples, settings, folder=tmp_path, resume=True, progress=False)
+        fit(
+            small(samples), samples, samples, settings, folder=tmp_path, resume=True, progress=False
+        )
 
 
 def test_patience_ends_training_early():
@@ -88,7 +99,9 @@ def test_patience_ends_training_early():
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 @given(seed=st.integers(0, 999), steps=st.integers(12, 60))
-def test_augmentation_changes_neither_its_input_nor_the_pairing_of_months_and_labels(name, seed, steps):
+def test_augmentation_changes_neither_its_input_nor_the_pairing_of_months_and_labels(
+    name, seed, steps
+):
     torch.manual_seed(seed)
     y = torch.randint(-1, 6, (5, steps))
     x = (y.float() * 1000 + 2000)[:, None].repeat(1, 3, 1)
@@ -102,7 +115,9 @@ def test_augmentation_changes_neither_its_input_nor_the_pairing_of_months_and_la
 
 
 @pytest.mark.parametrize("recipe, epochs_with_flip", [("modern", [0, 1]), ("paper", [0, 1, 2, 3])])
-def test_series_run_backwards_only_in_the_first_half_of_patchnets_recipe(recipe, epochs_with_flip, monkeypatch):
+def test_series_run_backwards_only_in_the_first_half_of_patchnets_recipe(
+    recipe, epochs_with_flip, monkeypatch
+):
     samples, seen, epochs = make_samples(16), [], []
 
     def flip(x, y):
@@ -123,7 +138,10 @@ def test_series_run_backwards_only_in_the_first_half_of_patchnets_recipe(recipe,
 def test_class_weights_are_balanced_or_given():
     y = np.array([[0, 0, 0, 1, -1]])
     balanced = class_weights("balanced", y, 2, "cpu")
-    assert balanced[0] * 3 == pytest.approx(float(balanced[1])) and class_weights("none", y, 2, "cpu") is None
+    assert (
+        balanced[0] * 3 == pytest.approx(float(balanced[1]))
+        and class_weights("none", y, 2, "cpu") is None
+    )
     assert class_weights("1,2", y, 2, "cpu").tolist() == [1, 2]
     for wrong in ("1", "1,x", "1,-1", "heavy"):
         with pytest.raises(InputError, match="--class-weights"):

@@ -1,8 +1,8 @@
 """Change months, segments, transitions and majority filters of label series.
 
-A change month is the FIRST month of the new class; the published code names the month before it, one less.
-A label of -1 means not labelled: it is skipped over, so 0 -1 1 changes once, at its third month, and 0 -1 0 never.
-"""
+A change month is the FIRST month of the new class; the published code names the month before it,
+one less. A label of -1 means not labelled: it is skipped over, so 0 -1 1 changes once, at its third
+month, and 0 -1 0 never."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from utils.errors import InputError
 
-CHUNK = 65_536  # series worked on at a time: a few MB, so that temporary arrays stay in the processor's cache
+# series worked on at a time: a few MB, so that temporary arrays stay in the processor's cache
+CHUNK = 65_536
 
 
 class Segments(NamedTuple):
-    """Runs of one label, in order of series and time; `stop` is exclusive. Arrays of one length (S,)."""
+    """Runs of one label, in order of series and time; `stop` is exclusive. Arrays of one length
+    (S,)."""
 
     series: np.ndarray
     start: np.ndarray
@@ -23,7 +25,8 @@ class Segments(NamedTuple):
 
 
 class Transitions(NamedTuple):
-    """Changes of class, in order of series and time; `month` is an index. Arrays of one length (M,)."""
+    """Changes of class, in order of series and time; `month` is an index. Arrays of one length
+    (M,)."""
 
     series: np.ndarray
     month: np.ndarray
@@ -39,8 +42,8 @@ def chunks(count, size=CHUNK):
 def change_months(labels):
     """Months at which a new class begins.
 
-    labels: (N, T) integers, -1 = not labelled. Returns (N, T) bool, True at the first month of the new class.
-    """
+    labels: (N, T) integers, -1 = not labelled. Returns (N, T) bool, True at the first month of the
+    new class."""
     labels = _series(labels)
     return _change_months(labels, _previous(labels))
 
@@ -48,9 +51,8 @@ def change_months(labels):
 def segments(labels):
     """Segments of every series, one more than its changes; a series without any label has none.
 
-    labels: (N, T) integers, -1 = not labelled. Returns Segments. Unlabelled months at the end of a segment are not
-    part of it; those between two months of one class are.
-    """
+    labels: (N, T) integers, -1 = not labelled. Returns Segments. Unlabelled months at the end of a
+    segment are not part of it; those between two months of one class are."""
     labels = _series(labels)
     previous = _previous(labels)
     starts = (labels >= 0) & (labels != previous)
@@ -76,9 +78,9 @@ def transitions(labels):
 def majority_filter(labels, width=3):
     """Replace each label by the one with the most votes among `width` months centred on it.
 
-    labels: (N, T) integers, -1 = not labelled: it does not vote and stays. width: months, odd. At both ends the window
-    is cut. Any tie for the most votes keeps the month's own label. Returns (N, T). Raises InputError for an even width.
-    """
+    labels: (N, T) integers, -1 = not labelled: it does not vote and stays. width: months, odd. At
+    both ends the window is cut. Any tie for the most votes keeps the month's own label. Returns (N,
+    T). Raises InputError for an even width."""
     labels = _series(labels)
     _check_width(width)
     filtered = np.empty_like(labels)
@@ -88,14 +90,17 @@ def majority_filter(labels, width=3):
 
 
 def spatial_majority_filter(labels, width=3):
-    """Replace each label by the one with the most votes in a square of `width` x `width` pixels centred on it.
+    """Replace each label by the one with the most votes in a square of `width` x `width` pixels
+    centred on it.
 
-    labels: (..., Y, X) integers, each leading index (a month, say) filtered for itself; -1, edges and ties as in
-    `majority_filter`. width: pixels, odd. Returns (..., Y, X). Raises InputError for an even width.
-    """
+    labels: (..., Y, X) integers, each leading index (a month, say) filtered for itself; -1, edges
+    and ties as in `majority_filter`. width: pixels, odd. Returns (..., Y, X). Raises InputError for
+    an even width."""
     labels = np.asarray(labels)
     if labels.ndim < 2 or not np.issubdtype(labels.dtype, np.signedinteger):
-        raise InputError(f"labels: found {labels.dtype} of shape {labels.shape}, expected signed integers (..., Y, X)")
+        raise InputError(
+            f"labels: found {labels.dtype} of shape {labels.shape}, expected signed integers (..., Y, X)"
+        )
     _check_width(width)
     filtered = np.empty_like(labels)
     for index in np.ndindex(labels.shape[:-2]):
@@ -106,8 +111,10 @@ def spatial_majority_filter(labels, width=3):
 def _series(labels):
     labels = np.asarray(labels)
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.signedinteger):
-        raise InputError(f"labels: found {labels.dtype} of shape {labels.shape}, "
-                         "expected signed integers (series, months)")
+        raise InputError(
+            f"labels: found {labels.dtype} of shape {labels.shape}, "
+            "expected signed integers (series, months)"
+        )
     return labels
 
 
@@ -149,7 +156,8 @@ def _majority(labels, width, axes):
         tied &= ~more
         np.copyto(winner, label, where=more)
         np.maximum(most, votes, out=most)
-    # A tie keeps the own label: it is one of the tied, or has no more right than they to be put aside.
+    # A tie keeps the own label: it is one of the tied, or has no more right than they to be put
+    # aside.
     np.copyto(winner, labels, where=tied | (labels < 0))
     return winner
 

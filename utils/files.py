@@ -9,10 +9,11 @@ from utils.errors import InputError
 
 @contextmanager
 def whole(path):
-    """Yield a temporary path beside `path`; it takes the name `path` when the block ends well and is removed when not.
+    """Yield a temporary path beside `path`; it takes the name `path` when the block ends well and
+    is removed when not.
 
-    The move is atomic, so a reader, or a process killed at any moment, finds the old file or the new one, never a part.
-    Raises InputError when the folder cannot be written or the disk is full.
+    The move is atomic, so a reader, or a process killed at any moment, finds the old file or the
+    new one, never a part. Raises InputError when the folder cannot be written or the disk is full.
     """
     path = Path(path)
     # The suffix stays last: writers such as np.savez and matplotlib choose the format by it.
@@ -21,7 +22,9 @@ def whole(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # on disk before it takes the name: a power cut must not leave an empty file
+            os.fsync(
+                file.fileno()
+            )  # on disk before it takes the name: a power cut must not leave an empty file
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -25,19 +25,32 @@ COAST = Legend(
     ("#2e9e4f", "#c9a66b", "#3b7dd8", "#d9457a", "#8a63b8"),
 )
 OTHER_CLASS, OTHER_COLOUR = "other", "#9a9a9a"
-# Okabe & Ito (2008), distinct for colour-blind readers; used for classes that no legend above knows.
-SPARE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
+# Okabe & Ito (2008), distinct for colour-blind readers; used for classes that no legend above
+# knows.
+SPARE_COLOURS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#f0e442",
+    "#000000",
+)
 
 
 def legend_for(names):
-    """Return the Legend of these class names: known colours where the names are known, distinct ones otherwise."""
+    """Return the Legend of these class names: known colours where the names are known, distinct
+    ones otherwise."""
     names = tuple(str(name) for name in names)
     if len(set(names)) != len(names):
         raise InputError(f"legend: class names {names} are not unique")
     known = {OTHER_CLASS: OTHER_COLOUR}
     for legend in (COAST, URBAN):
         known.update(zip(legend.names, legend.colours))
-    spare = [colour for colour in SPARE_COLOURS if colour not in {known.get(name) for name in names}]
+    spare = [
+        colour for colour in SPARE_COLOURS if colour not in {known.get(name) for name in names}
+    ]
     colours = [known.get(name) or spare[i % len(spare)] for i, name in enumerate(names)]
     return Legend(names, tuple(colours))
 
@@ -50,7 +63,9 @@ def merge_classes(legend, chosen):
     """
     unknown = [name for name in chosen if name not in legend.names]
     if unknown:
-        raise InputError(f"--classes: {', '.join(unknown)} not in the legend; it has {', '.join(legend.names)}")
+        raise InputError(
+            f"--classes: {', '.join(unknown)} not in the legend; it has {', '.join(legend.names)}"
+        )
     rest = [name for name in legend.names if name not in chosen]
     names = tuple(chosen) + ((OTHER_CLASS,) if rest else ())
     new_id = [names.index(name) if name in chosen else len(chosen) for name in legend.names]

@@ -4,12 +4,12 @@ import numpy as np
 
 
 def matched_months(true, predicted, tolerance):
-    """True changes that find a partner: as many as one-to-one pairs within `tolerance` months allow.
+    """True changes that find a partner: as many as one-to-one pairs within `tolerance` months
+    allow.
 
-    true, predicted: (T, N) integer codes, -1 = no change; only equal codes pair up. The tolerance is the same for all,
-    so that each true change in order of time, taking the earliest partner left, gives the most pairs (Glover 1967).
-    Returns (T, N) bool.
-    """
+    true, predicted: (T, N) integer codes, -1 = no change; only equal codes pair up. The tolerance
+    is the same for all, so that each true change in order of time, taking the earliest partner
+    left, gives the most pairs (Glover 1967). Returns (T, N) bool."""
     matched, left = np.zeros(true.shape, bool), predicted.copy()
     for month, codes in enumerate(true):
         waiting = codes.copy()
@@ -24,10 +24,10 @@ def matched_months(true, predicted, tolerance):
 def drawn_months(true, predicted, tolerance):
     """The published rule: true changes that are hit, and predicted ones that hit none.
 
-    true, predicted: (T, N) bool. Each true change, in order of time, draws to itself all predicted ones within the
-    tolerance, also those that an earlier one has drawn: several predicted ones may make one hit, and of true ones
-    closer than the tolerance only the last can be hit. Returns hit, false_alarm: (T, N) bool.
-    """
+    true, predicted: (T, N) bool. Each true change, in order of time, draws to itself all predicted
+    ones within the tolerance, also those that an earlier one has drawn: several predicted ones may
+    make one hit, and of true ones closer than the tolerance only the last can be hit. Returns hit,
+    false_alarm: (T, N) bool."""
     hit, left = np.zeros_like(true), predicted.copy()
     for late in range(tolerance, -tolerance - 1, -1):  # of two true changes near, the earlier draws
         near, from_left = shifted(true, left, late)

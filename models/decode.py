@@ -4,19 +4,23 @@ import torch
 
 
 def decode(logits, switch_cost):
-    """Choose the labels whose scores, less `switch_cost` for every change of class, sum to the most.
+    """Choose the labels whose scores, less `switch_cost` for every change of class, sum to the
+    most.
 
-    The Viterbi path under a Potts prior: a change must be worth `switch_cost` (in nats, as the logits are) to be made,
-    so a single odd month makes none, and a real change sits at its likeliest month. One cost for all transitions did
-    as well on validation as a learned matrix, and needs no statistics of transitions that another area would not share.
-    logits (B, K, T) -> labels (B, T) int64. With cost 0 this is the argmax. Fastest where B is innermost in memory.
-    """
+    The Viterbi path under a Potts prior: a change must be worth `switch_cost` (in nats, as the
+    logits are) to be made, so a single odd month makes none, and a real change sits at its
+    likeliest month. One cost for all transitions did as well on validation as a learned matrix, and
+    needs no statistics of transitions that another area would not share. logits (B, K, T) -> labels
+    (B, T) int64. With cost 0 this is the argmax. Fastest where B is innermost in memory."""
     score = logits.permute(2, 1, 0)  # (T, K, B)
     if switch_cost <= 0:
         return leaders(score).T
-    # A series with one class that is the best in every month cannot be bettered: the others are worth the search.
+    # A series with one class that is the best in every month cannot be bettered: the others are
+    # worth the search.
     labels = score.sum(dim=0).max(dim=0).indices.repeat(len(score), 1)  # (T, B)
-    rows = torch.nonzero((score.gather(1, labels[:, None])[:, 0] < score.amax(dim=1)).any(dim=0)).squeeze(1)
+    rows = torch.nonzero(
+        (score.gather(1, labels[:, None])[:, 0] < score.amax(dim=1)).any(dim=0)
+    ).squeeze(1)
     if len(rows):
         labels[:, rows] = best_path(score.index_select(2, rows), switch_cost)
     return labels.T
@@ -32,7 +36,9 @@ def best_path(score, switch_cost):
         after += torch.maximum(before, best)
     labels = leaders(total)
     rows, stays = labels.split(1), (total >= changed[:, None]).unbind()  # a tie keeps the class
-    for month in range(len(total) - 2, -1, -1):  # `labels` holds the leader of each month until its turn comes
+    for month in range(
+        len(total) - 2, -1, -1
+    ):  # `labels` holds the leader of each month until its turn comes
         after = rows[month + 1]
         torch.where(stays[month].gather(0, after), after, rows[month], out=rows[month])
     return labels
@@ -41,9 +47,8 @@ def best_path(score, switch_cost):
 def leaders(score):
     """Class with the highest score, the first of equals: (T, K, B) -> (T, B) int64.
 
-    It is the number of classes before the first that reaches the highest: several times faster than torch.argmax,
-    which is slow on a CPU over an axis that is not the last.
-    """
+    It is the number of classes before the first that reaches the highest: several times faster than
+    torch.argmax, which is slow on a CPU over an axis that is not the last."""
     highest = score.amax(dim=1)
     lower = score[:, 0] < highest
     labels = lower.to(torch.uint8)

@@ -1,7 +1,8 @@
-"""The work folder of a map, OUT/.parts: one file a finished window, so that an interrupted map can go on.
+"""The work folder of a map, OUT/.parts: one file a finished window, so that an interrupted map can
+go on.
 
-`settings.json` says what decides the pixels: stack, weights, flags. Parts are never mixed with those of other settings.
-"""
+`settings.json` says what decides the pixels: stack, weights, flags. Parts are never mixed with
+those of other settings."""
 
 import hashlib
 import json
@@ -19,7 +20,8 @@ FINISHED = "config.json"  # in OUT: the map is whole, and these were its setting
 
 
 def fingerprint(path):
-    """SHA-256 over names, sizes and times of change of a stack's files: another stack under this name shows."""
+    """SHA-256 over names, sizes and times of change of a stack's files: another stack under this
+    name shows."""
     path = Path(path)
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
@@ -40,7 +42,9 @@ def begin(out, settings, *, resume, overwrite):
     if old and not overwrite:
         if not resume:
             what = "an unfinished map (--resume goes on with it" if old == unfinished else "a map ("
-            raise InputError(f"{out}: holds {what}{'; ' if old == unfinished else ''}--overwrite starts over)")
+            raise InputError(
+                f"{out}: holds {what}{'; ' if old == unfinished else ''}--overwrite starts over)"
+            )
         check_settings(out, json.loads(old.read_text()), settings)
         if old == finished:
             return None
@@ -62,8 +66,10 @@ def check_settings(out, old, new):
     """Raise InputError if the map in `out` was begun with other settings."""
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
-            raise InputError(f"{out}: begun with {key} {short(old.get(key))}, now {short(new.get(key))}; expected the "
-                             "same to go on (--overwrite starts over)")
+            raise InputError(
+                f"{out}: begun with {key} {short(old.get(key))}, now {short(new.get(key))}; expected the "
+                "same to go on (--overwrite starts over)"
+            )
 
 
 def short(value):
@@ -77,9 +83,14 @@ def check_space(out, pixels, months):
     folder = Path(out).resolve()
     while not folder.exists():
         folder = folder.parent
-    needed, free = 2e6 + pixels * (months + 16) * 2.5, shutil.disk_usage(folder).free  # 2 MB: figures, styles
+    needed, free = (
+        2e6 + pixels * (months + 16) * 2.5,
+        shutil.disk_usage(folder).free,
+    )  # 2 MB: figures, styles
     if free < needed:
-        raise InputError(f"{out}: {free / 1e6:,.0f} MB free on its disk, expected at least {needed / 1e6:,.0f} MB")
+        raise InputError(
+            f"{out}: {free / 1e6:,.0f} MB free on its disk, expected at least {needed / 1e6:,.0f} MB"
+        )
 
 
 def part_path(parts, window):
@@ -96,17 +107,21 @@ def save_part(parts, window, layers):
 def load_area(parts, windows, window, *, halo):
     """Layers (L, y, x) of a window and of `halo` pixels around it, as far as the stack goes.
 
-    windows: top -> left -> Window, all of the stack. Returns the layers, and the row and column at which the window
-    begins in them. Raises InputError for a damaged part.
-    """
+    windows: top -> left -> Window, all of the stack. Returns the layers, and the row and column at
+    which the window begins in them. Raises InputError for a damaged part."""
+
     def covering(starts, start, stop):
         """Those of the sorted starts whose windows may reach into start .. stop."""
-        return starts[max(0, bisect_right(starts, start) - 1):bisect_left(starts, stop)]
+        return starts[max(0, bisect_right(starts, start) - 1) : bisect_left(starts, stop)]
 
     rows, columns = (slice(max(0, s.start - halo), s.stop + halo) for s in window.slices)
-    pieces = [[load_piece(parts, windows[top][left], rows, columns)
-               for left in covering(sorted(windows[top]), columns.start, columns.stop)]
-              for top in covering(sorted(windows), rows.start, rows.stop)]
+    pieces = [
+        [
+            load_piece(parts, windows[top][left], rows, columns)
+            for left in covering(sorted(windows[top]), columns.start, columns.stop)
+        ]
+        for top in covering(sorted(windows), rows.start, rows.stop)
+    ]
     area = np.concatenate([np.concatenate(line, axis=2) for line in pieces], axis=1)
     return area, (window.top - rows.start, window.left - columns.start)
 
@@ -117,14 +132,19 @@ def load_piece(parts, window, rows, columns):
     try:
         layers = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it and add --resume to compute it again") from error
-    inside = [slice(max(0, s.start - start), s.stop - start)
-              for s, start in ((rows, window.top), (columns, window.left))]
+        raise InputError(
+            f"{path}: cannot be read ({error}); remove it and add --resume to compute it again"
+        ) from error
+    inside = [
+        slice(max(0, s.start - start), s.stop - start)
+        for s, start in ((rows, window.top), (columns, window.left))
+    ]
     return layers[:, *inside]
 
 
 def publish(folder, out, settings):
-    """Move finished files from `folder` into `out`, then say that the map is whole and remove the work folder."""
+    """Move finished files from `folder` into `out`, then say that the map is whole and remove the
+    work folder."""
     out = Path(out)
     try:
         for file in sorted(Path(folder).iterdir()):

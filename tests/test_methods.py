@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 pytest.importorskip("pyxccd")
 pytest.importorskip("statsmodels")
 
-import baselines
-from baselines import bfast as bfast_module
-from baselines import segments
-from baselines.bfast import bfast, breakpoints, designs, residual_maker, segment_rss, stl_matrices
-from baselines.bfast_monitor import (
+from comparing import methods
+from comparing.methods import bfast as bfast_module
+from comparing.methods import segments
+from comparing.methods.bfast import (
+    bfast,
+    breakpoints,
+    designs,
+    residual_maker,
+    segment_rss,
+    stl_matrices,
+)
+from comparing.methods.bfast_monitor import (
     BFASTMonitor,
     cusum_critical_value,
     monitor,
@@ -23,9 +30,9 @@ from baselines.bfast_monitor import (
     regressors,
     stable_history,
 )
-from baselines.ccdc import CCDC, cold, month_of, segment_medians
-from baselines.made_up import made_up_series, season_curve
-from baselines.selection import choose, selection_score
+from comparing.methods.ccdc import CCDC, cold, month_of, segment_medians
+from comparing.methods.made_up import made_up_series, season_curve
+from comparing.methods.selection import choose, selection_score
 from data_loader import BANDS, Samples
 from utils.errors import InputError
 from utils.legend import COAST
@@ -52,7 +59,8 @@ def samples_of(y, *, seed=0, bands=BANDS, noise=60):
 
 
 def labels_with_change(count, steps=60, seed=0):
-    """Half of the series change class once, between a year from the start and a year from the end."""
+    """Half of the series change class once, between a year from the start and a year from the
+    end."""
     random = np.random.default_rng(seed)
     first = random.integers(0, len(COAST), count)
     second = (first + random.integers(1, len(COAST), count)) % len(COAST)
@@ -67,7 +75,9 @@ def train():
 
 def near(found, expected):
     """Series with a break within one step of the expected month."""
-    return (found & (np.abs(np.arange(found.shape[1]) - np.reshape(expected, (-1, 1))) <= 1)).any(axis=1)
+    return (found & (np.abs(np.arange(found.shape[1]) - np.reshape(expected, (-1, 1))) <= 1)).any(
+        axis=1
+    )
 
 
 # every method, the same face
@@ -76,7 +86,7 @@ def near(found, expected):
 @pytest.mark.parametrize("name", QUICK)
 def test_labels_of_plain_series_are_right(name, train):
     test = samples_of(labels_with_change(60, seed=1), seed=1)
-    method = baselines.build(name, **QUICK[name]).fit(train)
+    method = methods.build(name, **QUICK[name]).fit(train)
     labels = method.predict(test)
     assert labels.shape == test.y.shape and labels.dtype == np.int8
     assert (labels == test.y).mean() > 0.9
@@ -96,7 +106,7 @@ def test_awkward_series_are_answered(name, train):
     x[6] = -500
     x[7, :, 10:] = np.nan
     test = replace(train.take(np.arange(8)), x=x)
-    method = baselines.build(name, **QUICK[name]).fit(train)
+    method = methods.build(name, **QUICK[name]).fit(train)
     labels = method.predict(test)
     assert labels.min() >= 0 and labels.max() < len(COAST)
     assert "no observation" in method.reasons[0]
@@ -107,7 +117,7 @@ def test_awkward_series_are_answered(name, train):
 @pytest.mark.parametrize("steps", [12, 13, 23, 24, 25, 48])
 def test_short_series_are_answered(name, steps):
     train = samples_of(labels_with_change(40, steps=60)[:, -steps:])
-    labels = baselines.build(name, **QUICK[name]).fit(train).predict(train)
+    labels = methods.build(name, **QUICK[name]).fit(train).predict(train)
     assert labels.shape == (40, steps) and labels.min() >= 0
 
 
@@ -116,7 +126,7 @@ def test_short_series_are_answered(name, steps):
 def test_few_bands_are_enough(name, bands):
     train = samples_of(labels_with_change(40), bands=bands)
     wanted = {key: value for key, value in QUICK[name].items() if key != "band"}
-    labels = baselines.build(name, **wanted).fit(train).predict(train)
+    labels = methods.build(name, **wanted).fit(train).predict(train)
     assert labels.shape == train.y.shape
 
 
@@ -126,20 +136,24 @@ def test_unlabelled_months_and_own_dates_are_taken(name, train):
     y[:, ::3] = -1
     y[:20] = -1
     months = train.months + np.arange(len(train))[:, None] % 5
-    labels = baselines.build(name, **QUICK[name]).fit(replace(train, y=y, months=months)).predict(train)
+    labels = (
+        methods.build(name, **QUICK[name]).fit(replace(train, y=y, months=months)).predict(train)
+    )
     assert (labels == train.y).mean() > 0.8
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_the_same_seed_gives_the_same_labels(name, train):
-    first, second = (baselines.build(name, **QUICK[name], seed=4).fit(train).predict(train) for _ in range(2))
+    first, second = (
+        methods.build(name, **QUICK[name], seed=4).fit(train).predict(train) for _ in range(2)
+    )
     assert (first == second).all()
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_nothing_in_the_samples_is_changed(name, train):
     x, y = train.x.copy(), train.y.copy()
-    baselines.build(name, **QUICK[name]).fit(train, train).predict(train)
+    methods.build(name, **QUICK[name]).fit(train, train).predict(train)
     assert np.array_equal(x, train.x, equal_nan=True) and (y == train.y).all()
 
 
@@ -150,18 +164,18 @@ def test_any_gaps_are_answered(steps, share, seed):
     gone = np.random.default_rng(seed).random(samples.x.shape) < share
     gappy = replace(samples, x=np.where(gone, np.nan, samples.x).astype(np.float32))
     for name in ("bfast", "bfast_monitor", "ccdc"):
-        labels = baselines.build(name, **QUICK[name]).fit(gappy).predict(gappy)
+        labels = methods.build(name, **QUICK[name]).fit(gappy).predict(gappy)
         assert labels.min() >= 0
 
 
 def test_an_unknown_method_is_an_input_error():
     with pytest.raises(InputError, match="kalman"):
-        baselines.build("kalman")
+        methods.build("kalman")
 
 
 def test_a_band_that_the_samples_lack_is_an_input_error(train):
     with pytest.raises(InputError, match="B99"):
-        baselines.build("bfast", band="B99").fit(train)
+        methods.build("bfast", band="B99").fit(train)
 
 
 def test_validation_chooses_the_setting():
@@ -178,7 +192,9 @@ def test_validation_chooses_the_setting():
     samples = samples_of(np.full((5, 24), 2))
     setting, tried = choose(Constant, {"value": (0, 2, 1)}, samples, samples)
     assert setting == {"value": 2} and len(tried) == 3
-    assert choose(Constant, {"value": (0, 2, 1)}, samples, None)[0] == {"value": 2}  # without one, the middle
+    assert choose(Constant, {"value": (0, 2, 1)}, samples, None)[0] == {
+        "value": 2
+    }  # without one, the middle
     assert selection_score(samples.y, samples.y, 5) > selection_score(samples.y, samples.y * 0, 5)
 
 
@@ -196,10 +212,15 @@ def test_features_of_a_segment_are_those_of_its_season():
     x = np.where(month < 24, season, 5000)[None, None].astype(np.float32)
     starts = np.zeros((1, 48), bool)
     starts[0, [0, 24]] = True
-    level, slope, cosine, sine, rmse, months = segments.season_features(x, starts, np.datetime64("2000-01") + month)[0]
+    level, slope, cosine, sine, rmse, months = segments.season_features(
+        x, starts, np.datetime64("2000-01") + month
+    )[0]
     assert abs(level - (1000 + 200 * 11.5 / 12)) < 10 and abs(slope - 200) < 10
     assert abs(cosine - 300) < 10 and abs(sine) < 10 and rmse < 10 and months == 24
-    assert np.allclose(segments.season_features(x, starts, np.datetime64("2000-01") + month)[1], [5000, 0, 0, 0, 0, 24])
+    assert np.allclose(
+        segments.season_features(x, starts, np.datetime64("2000-01") + month)[1],
+        [5000, 0, 0, 0, 0, 24],
+    )
 
 
 def test_class_of_a_segment_is_its_most_frequent_label():
@@ -220,7 +241,11 @@ def test_ccdc_sees_a_change_until_too_few_months_are_left(conse):
 
     def found(change):
         random = np.random.default_rng(change)
-        x = 1500 + 300 * np.cos(2 * np.pi * np.arange(60) / 12) + 30 * random.standard_normal((10, 60))
+        x = (
+            1500
+            + 300 * np.cos(2 * np.pi * np.arange(60) / 12)
+            + 30 * random.standard_normal((10, 60))
+        )
         x[:, change:] += 800
         breaks = np.zeros((1, 60), bool)
         for record in cold(x, months, conse=conse, probability=0.99, bands=BANDS):
@@ -238,7 +263,9 @@ def test_ccdc_dates_a_break_at_the_first_new_month(train):
     starts, features = fitted_ccdc(train).segment(samples_of(y, seed=9))
     assert np.flatnonzero(starts[0]).tolist() == [0, 30]
     assert features.shape == (2, 90) and np.isfinite(features).all()
-    level = features[:, :80].reshape(2, 10, 8)[:, :, 0]  # at the middle of the segment, not at day 0
+    level = features[:, :80].reshape(2, 10, 8)[
+        :, :, 0
+    ]  # at the middle of the segment, not at day 0
     assert np.abs(level - LEVELS[[0, 3]][:, None] * np.linspace(0.6, 1.4, 10)).max() < 300
 
 
@@ -250,11 +277,15 @@ def fitted_ccdc(train):
 # BFAST
 
 
-@pytest.mark.parametrize("magnitude, noise, share", [(-0.2, 0.03, 0.97), (-0.3, 0.07, 0.93), (0.2, 0.02, 0.97)])
+@pytest.mark.parametrize(
+    "magnitude, noise, share", [(-0.2, 0.03, 0.97), (-0.3, 0.07, 0.93), (0.2, 0.02, 0.97)]
+)
 @pytest.mark.parametrize("steps", [60, 72])
 def test_bfast_finds_trend_breaks_within_a_step(steps, magnitude, noise, share):
     at = np.random.default_rng(0).integers(14, steps - 14, 400)
-    trend, _ = bfast(made_up_series(400, steps=steps, trend_break=at, magnitude=magnitude, noise=noise, seed=2))
+    trend, _ = bfast(
+        made_up_series(400, steps=steps, trend_break=at, magnitude=magnitude, noise=noise, seed=2)
+    )
     assert near(trend, at).mean() > share
 
 
@@ -265,8 +296,11 @@ def test_bfast_finds_season_breaks_within_a_step(steps):
     clean = made_up_series(400, noise=0, **made)
     before = made_up_series(400, noise=0, **made | {"season_break": None})
     after = made_up_series(400, noise=0, **made | {"season_break": 0})
-    # Where the old and the new season cross, a change of one for the other cannot be dated by anyone.
-    gap = np.abs(before - after)[np.arange(400)[:, None], np.stack([at - 1, at], axis=1)].min(axis=1)
+    # Where the old and the new season cross, a change of one for the other cannot be dated by
+    # anyone.
+    gap = np.abs(before - after)[np.arange(400)[:, None], np.stack([at - 1, at], axis=1)].min(
+        axis=1
+    )
     _, season = bfast(clean + 0.03 * np.random.default_rng(5).standard_normal(clean.shape))
     assert near(season, at)[gap > 0.1].mean() > 0.95
     assert (gap > 0.1).mean() > 0.5
@@ -277,17 +311,24 @@ def test_bfast_finds_breaks_of_trend_and_season_in_one_series(harmonics):
     random = np.random.default_rng(1)
     first = random.integers(15, 21, 300)
     second = first + random.integers(20, 26, 300)
-    y = made_up_series(300, steps=72, trend_break=first, season_break=second, magnitude=-0.3, noise=0.03, seed=3)
+    y = made_up_series(
+        300, steps=72, trend_break=first, season_break=second, magnitude=-0.3, noise=0.03, seed=3
+    )
     trend, season = bfast(y, harmonics=harmonics)
     assert near(trend, first).mean() > 0.9 and near(season, second).mean() > 0.9
 
 
 @pytest.mark.parametrize("harmonics, share", [(1, 0.78), (3, 0.85)])
 @pytest.mark.parametrize("magnitude, noise", [(-0.3, 0.03), (0.3, 0.03), (-0.2, 0.05)])
-def test_bfast_dates_a_break_of_trend_and_season_in_the_same_month(magnitude, noise, harmonics, share):
-    """As of a changed land cover. Where step and new season cancel out, no one can date it: hence not nearer to 1."""
+def test_bfast_dates_a_break_of_trend_and_season_in_the_same_month(
+    magnitude, noise, harmonics, share
+):
+    """As of a changed land cover. Where step and new season cancel out, no one can date it: hence
+    not nearer to 1."""
     at = np.random.default_rng(0).integers(18, 54, 300)
-    y = made_up_series(300, steps=72, trend_break=at, season_break=at, magnitude=magnitude, noise=noise, seed=3)
+    y = made_up_series(
+        300, steps=72, trend_break=at, season_break=at, magnitude=magnitude, noise=noise, seed=3
+    )
     trend, season = bfast(y, harmonics=harmonics)
     assert near(trend | season, at).mean() > share
     assert trend.sum() < 1.2 * len(y) and season.sum() < 1.1 * len(y)  # and finds few besides
@@ -296,7 +337,9 @@ def test_bfast_dates_a_break_of_trend_and_season_in_the_same_month(magnitude, no
 @pytest.mark.parametrize("level", [0.05, 0.2])
 def test_false_alarms_of_bfast_stay_near_the_level(level):
     """The test errs at its level; BIC then turns down some of its alarms."""
-    trend, season = bfast(made_up_series(2000, steps=60, noise=0.05, slope=0.02, seed=7), level=level)
+    trend, season = bfast(
+        made_up_series(2000, steps=60, noise=0.05, slope=0.02, seed=7), level=level
+    )
     assert 0.1 * level < trend.any(axis=1).mean() < 1.2 * level
     assert season.any(axis=1).mean() < 1.2 * level
 
@@ -339,13 +382,21 @@ def test_breakpoints_are_the_best_ones():
     for series, breaks in zip(y, found):
         places = np.flatnonzero(breaks)
         if len(places):
-            search = ruptures.Dynp(model="linear", min_size=9, jump=1).fit(np.column_stack([series, design]))
+            search = ruptures.Dynp(model="linear", min_size=9, jump=1).fit(
+                np.column_stack([series, design])
+            )
             assert search.predict(len(places))[:-1] == places.tolist()
     assert found.any(axis=1).all()
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(24, 60), st.floats(0.05, 0.5), st.integers(0, 2**32 - 1), st.floats(-100, 100), st.floats(0.1, 1e4))
+@given(
+    st.integers(24, 60),
+    st.floats(0.05, 0.5),
+    st.integers(0, 2**32 - 1),
+    st.floats(-100, 100),
+    st.floats(0.1, 1e4),
+)
 def test_breaks_do_not_depend_on_the_scale_and_keep_their_distance(steps, h, seed, offset, scale):
     random = np.random.default_rng(seed)
     y = made_up_series(3, steps=steps, trend_break=steps // 2, magnitude=0.3, seed=seed)
@@ -376,7 +427,9 @@ def test_a_flag_out_of_range_is_an_input_error():
 
 
 @pytest.mark.parametrize("stable, trend", [(False, False), (False, True), (True, True)])
-def test_monitor_finds_the_months_that_nrt_finds(stable, trend, count=400, steps=72, history=36, level=0.05):
+def test_monitor_finds_the_months_that_nrt_finds(
+    stable, trend, count=400, steps=72, history=36, level=0.05
+):
     random = np.random.default_rng(3)
     at = np.where(random.random(count) < 0.6, random.integers(8, 70, count), 2 * steps)
     y = made_up_series(count, steps=steps, trend_break=at, magnitude=-0.15, noise=0.04, seed=1)
@@ -393,10 +446,14 @@ def nrt_months(y, design, history, level, stable):
     xarray, pandas = pytest.importorskip("xarray"), pytest.importorskip("pandas")
     dates = pandas.date_range("2015-01-01", periods=y.shape[1], freq="MS")
     y = y.copy()
-    if stable:  # nrt fits the stable part, but counts and scales by the whole history; the published method cuts it off
+    # nrt fits the stable part, but counts and scales by the whole history; the published method
+    # cuts it off
+    if stable:
         for row in y:
             seen = np.flatnonzero(np.isfinite(row[:history]))
-            first = efp.history_roc(design[seen], row[seen], alpha=level, crit=cusum_critical_value(level))
+            first = efp.history_roc(
+                design[seen], row[seen], alpha=level, crit=cusum_critical_value(level)
+            )
             row[seen[:first]] = np.nan
 
     class SameRegressors(mosum.MoSum):
@@ -407,14 +464,17 @@ def nrt_months(y, design, history, level, stable):
         def _regressors(self, date):
             return design[[dates.get_loc(date)]]
 
-    cube = xarray.DataArray(y.T.reshape(len(dates), 20, -1), dims=("time", "y", "x"),
-                            coords={"time": dates, "y": np.arange(20.0), "x": np.arange(len(y) / 20)})
+    cube = xarray.DataArray(
+        y.T.reshape(len(dates), 20, -1),
+        dims=("time", "y", "x"),
+        coords={"time": dates, "y": np.arange(20.0), "x": np.arange(len(y) / 20)},
+    )
     peer = SameRegressors(harmonic_order=1, sensitivity=level, h=0.25)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of histories too short to fit
         peer.fit(cube[:history], method="OLS")
-    # nrt 0.3.0 takes residuals of the history as fitted - observed and those monitored as observed - fitted, so that
-    # its first windows mix both signs; here all have one.
+    # nrt 0.3.0 takes residuals of the history as fitted - observed and those monitored as observed
+    # - fitted, so that its first windows mix both signs; here all have one.
     peer.window = -peer.window
     for step in range(history, len(dates)):
         peer.monitor(cube[step].values, dates[step].to_pydatetime())
@@ -425,12 +485,17 @@ def nrt_months(y, design, history, level, stable):
 
 def test_stable_history_is_that_of_nrt():
     nrt = pytest.importorskip("nrt.utils_efp")
-    y = made_up_series(200, steps=36, trend_break=np.random.default_rng(0).integers(6, 30, 200), noise=0.04, seed=1)
+    y = made_up_series(
+        200, steps=36, trend_break=np.random.default_rng(0).integers(6, 30, 200), noise=0.04, seed=1
+    )
     y[np.random.default_rng(1).random(y.shape) < 0.15] = np.nan
     design, seen = regressors(36, 1), np.isfinite(y)
     kept = stable_history(y, seen, design, 0.05).sum(axis=1)
-    theirs = [use.sum() - nrt.history_roc(design[use], row[use], alpha=0.05, crit=cusum_critical_value(0.05))
-              for row, use in zip(y, seen)]
+    theirs = [
+        use.sum()
+        - nrt.history_roc(design[use], row[use], alpha=0.05, crit=cusum_critical_value(0.05))
+        for row, use in zip(y, seen)
+    ]
     assert (kept == theirs).all()
 
 
@@ -438,12 +503,18 @@ def test_simulated_critical_values_are_those_of_the_published_table():
     nrt = pytest.importorskip("nrt.utils_efp")
     for h in (0.25, 0.5):
         for level in (0.01, 0.05):
-            assert abs(mosum_critical_value(h, level) / nrt._mosum_ols_test_crit(level, h=h) - 1) < 0.03
+            assert (
+                abs(mosum_critical_value(h, level) / nrt._mosum_ols_test_crit(level, h=h) - 1)
+                < 0.03
+            )
 
 
 def test_false_alarms_of_the_monitor_stay_below_the_level():
-    """The boundary spends its level on a monitoring ten times as long as the history; here it is as long."""
-    found = monitor(made_up_series(2000, steps=72, noise=0.05, seed=8), history=36, order=3, stable=False)
+    """The boundary spends its level on a monitoring ten times as long as the history; here it is as
+    long."""
+    found = monitor(
+        made_up_series(2000, steps=72, noise=0.05, seed=8), history=36, order=3, stable=False
+    )
     assert (found >= 0).mean() < 0.1
 
 

@@ -1,8 +1,9 @@
-"""BFAST: breaks for additive season and trend (Verbesselt et al. 2010, doi:10.1016/j.rse.2009.08.014).
+"""BFAST: breaks for additive season and trend (Verbesselt et al. 2010,
+doi:10.1016/j.rse.2009.08.014).
 
-    trend_breaks, season_breaks = bfast(y, h=0.15, level=0.05)      # y (N, T), many series at a time
-    method = BFAST(band="NDVI").fit(train, validation)
-    labels = method.predict(test)                                   # (N, T)
+    trend_breaks, season_breaks = bfast(y, h=0.15, level=0.05)      # y (N, T), many series at a
+    time method = BFAST(band="NDVI").fit(train, validation) labels = method.predict(test)
+    # (N, T)
 
 As published: the season is taken off (at first by STL), the OLS-MOSUM test looks for breaks in the trend, Bai and
 Perron's dynamic programming places them, BIC counts them; then the same for the season with the trend taken off; again
@@ -14,25 +15,29 @@ until no break moves. Months without observation are interpolated. Other than pu
     cover changes), and the best of the three by BIC stands: from the published start alone a changed season is often
     taken for breaks of the trend, and stays so.
 
-All steps run on many series together: series of one length share design and STL, both linear, so each is one matrix.
-A break is the FIRST month of the new segment. Less than two years of months hold no season to tell from a trend: such
-series stay one segment. No break lies closer than h * T months to either end or to the next one; at most six are found.
-"""
+All steps run on many series together: series of one length share design and STL, both linear, so
+each is one matrix. A break is the FIRST month of the new segment. Less than two years of months
+hold no season to tell from a trend: such series stay one segment. No break lies closer than h * T
+months to either end or to the next one; at most six are found."""
 
 from functools import lru_cache, partial
 
 import numpy as np
 from statsmodels.tsa.seasonal import STL
 
-from baselines.segments import BreakMethod, filled, starts_from_breaks
-from baselines.selection import as_grid
+from comparing.methods.segments import BreakMethod, filled, starts_from_breaks
+from comparing.methods.selection import as_grid
 from utils.errors import InputError
 
 YEAR = 12
 SHORTEST_SERIES = 2 * YEAR
-MOST_BREAKS = 6  # of trend, and as many of season: each costs one more pass over the table of segments
+MOST_BREAKS = (
+    6  # of trend, and as many of season: each costs one more pass over the table of segments
+)
 CHUNK = 1000  # series at a time: the table of all segments of 60 months is then 30 MB
-NULL_DRAWS = 20_000  # made-up series behind a critical value: its level is right to about 0.003 at 0.05
+NULL_DRAWS = (
+    20_000  # made-up series behind a critical value: its level is right to about 0.003 at 0.05
+)
 
 
 @lru_cache
@@ -44,17 +49,26 @@ def designs(steps, harmonics):
     time = np.arange(steps)
     angle = 2 * np.pi * time[:, None] / YEAR * np.arange(1, harmonics + 1)
     season = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
-    return np.stack([np.ones(steps), time - time.mean()], axis=1), season[:, : YEAR - 1]  # sin(pi t) is 0
+    return np.stack([np.ones(steps), time - time.mean()], axis=1), season[
+        :, : YEAR - 1
+    ]  # sin(pi t) is 0
 
 
 @lru_cache
 def stl_matrices(steps):
-    """Matrices (steps, steps) that take series to their STL season (periodic) and trend (Cleveland et al. 1990).
+    """Matrices (steps, steps) that take series to their STL season (periodic) and trend (Cleveland
+    et al. 1990).
 
     STL without robust weights is linear, so that its answers to single impulses tell all.
     """
-    fits = [STL(impulse, period=YEAR, seasonal=10 * steps + 1, seasonal_deg=0).fit() for impulse in np.eye(steps)]
-    season = [np.resize([fit.seasonal[month::YEAR].mean() for month in range(YEAR)], steps) for fit in fits]
+    fits = [
+        STL(impulse, period=YEAR, seasonal=10 * steps + 1, seasonal_deg=0).fit()
+        for impulse in np.eye(steps)
+    ]
+    season = [
+        np.resize([fit.seasonal[month::YEAR].mean() for month in range(YEAR)], steps)
+        for fit in fits
+    ]
     return np.stack(season, axis=1), np.stack([fit.trend for fit in fits], axis=1)
 
 
@@ -65,16 +79,20 @@ def residual_maker(design):
 
 
 def trend_statistic(residuals, window):
-    """OLS-MOSUM (Chu, Hornik and Kuan 1995): the largest moving sum of residuals, (N, T) -> (N,)."""
-    spread = np.sqrt((residuals**2).sum(axis=1))  # sigma * sqrt(T), but for a constant that the critical value shares
+    """OLS-MOSUM (Chu, Hornik and Kuan 1995): the largest moving sum of residuals, (N, T) ->
+    (N,)."""
+    spread = np.sqrt(
+        (residuals**2).sum(axis=1)
+    )  # sigma * sqrt(T), but for a constant that the critical value shares
     return np.abs(moving_sum(residuals, window)).max(axis=1) / np.maximum(spread, 1e-9)
 
 
 def season_statistic(residuals, design):
-    """CUSUM of scores (Zeileis 2005): the longest vector of summed residual times regressor, (N, T) -> (N,).
+    """CUSUM of scores (Zeileis 2005): the longest vector of summed residual times regressor, (N, T)
+    -> (N,).
 
-    Residuals themselves add up to nothing over a year however the season changes, so that OLS-MOSUM hardly sees it.
-    """
+    Residuals themselves add up to nothing over a year however the season changes, so that OLS-MOSUM
+    hardly sees it."""
     spread = np.sqrt((residuals**2).sum(axis=1))
     length = sum(np.cumsum(residuals * regressor, axis=1) ** 2 for regressor in design.T)
     return np.sqrt(length.max(axis=1)) / np.maximum(spread, 1e-9)
@@ -88,16 +106,19 @@ def moving_sum(values, window):
 
 @lru_cache
 def critical_values(steps, window, harmonics, level, seed=0):
-    """Values that the statistics of trend and of season exceed with probability `level` when there is no break.
+    """Values that the statistics of trend and of season exceed with probability `level` when there
+    is no break.
 
-    Found by passing seeded white noise through the first iteration: exact for series of this length, where the
-    published tables are limits for long ones.
-    """
+    Found by passing seeded white noise through the first iteration: exact for series of this
+    length, where the published tables are limits for long ones."""
     noise = np.random.default_rng(seed).standard_normal((NULL_DRAWS, steps))
     trend, season = (residual_maker(design) for design in designs(steps, harmonics))
     detrended = (noise - noise @ stl_matrices(steps)[0].T) @ trend
     deseasoned = noise @ trend @ season
-    statistics = trend_statistic(detrended, window), season_statistic(deseasoned, designs(steps, harmonics)[1])
+    statistics = (
+        trend_statistic(detrended, window),
+        season_statistic(deseasoned, designs(steps, harmonics)[1]),
+    )
     return tuple(np.quantile(statistic, 1 - level) for statistic in statistics)
 
 
@@ -105,12 +126,16 @@ def critical_values(steps, window, harmonics, level, seed=0):
 def segment_bases(steps, kind, harmonics, shortest):
     """Orthonormal bases of the design on every segment: list of (start, stop, basis)."""
     design = designs(steps, harmonics)[kind]
-    return [(start, stop, np.linalg.qr(design[start:stop])[0])
-            for start in range(steps - shortest + 1) for stop in range(start + shortest, steps + 1)]
+    return [
+        (start, stop, np.linalg.qr(design[start:stop])[0])
+        for start in range(steps - shortest + 1)
+        for stop in range(start + shortest, steps + 1)
+    ]
 
 
 def segment_rss(y, kind, harmonics, shortest):
-    """Residual sum of squares of every segment start:stop of y (N, T): (N, T + 1, T + 1), inf where too short."""
+    """Residual sum of squares of every segment start:stop of y (N, T): (N, T + 1, T + 1), inf where
+    too short."""
     rss = np.full((len(y), y.shape[1] + 1, y.shape[1] + 1), np.inf)
     squares = np.cumsum(np.pad(y**2, ((0, 0), (1, 0))), axis=1)
     for start, stop, basis in segment_bases(y.shape[1], kind, harmonics, shortest):
@@ -120,13 +145,16 @@ def segment_rss(y, kind, harmonics, shortest):
 
 
 def breakpoints(y, kind, harmonics, shortest):
-    """Number (by BIC) and place of breaks by dynamic programming (Bai and Perron 2003): y (N, T) -> (N, T) bool.
+    """Number (by BIC) and place of breaks by dynamic programming (Bai and Perron 2003): y (N, T) ->
+    (N, T) bool.
 
     kind: 0 = trend, 1 = season. shortest: months of the shortest segment.
     """
     n, steps = y.shape
     rss = segment_rss(y, kind, harmonics, shortest)
-    terms = designs(steps, harmonics)[kind].shape[1] + 1  # with the variance, as Zeileis et al. (2003) count
+    terms = (
+        designs(steps, harmonics)[kind].shape[1] + 1
+    )  # with the variance, as Zeileis et al. (2003) count
     cost, origins, totals = rss[:, 0], [], [rss[:, 0, -1]]
     for _ in range(min(steps // shortest - 1, MOST_BREAKS)):
         paths = cost[:, :, None] + rss  # (N, last break, stop)
@@ -146,7 +174,8 @@ def breakpoints(y, kind, harmonics, shortest):
 
 
 def piecewise_fit(y, breaks, kind, harmonics):
-    """Least squares on the design, a set of coefficients a segment: y, breaks (N, T) -> fitted (N, T)."""
+    """Least squares on the design, a set of coefficients a segment: y, breaks (N, T) -> fitted (N,
+    T)."""
     design = designs(y.shape[1], harmonics)[kind]
     first = np.flatnonzero(starts_from_breaks(breaks).ravel())
     rows = np.broadcast_to(design, (len(y), *design.shape)).reshape(y.size, -1)
@@ -161,12 +190,13 @@ def piecewise_fit(y, breaks, kind, harmonics):
 def bfast(y, *, h=0.15, level=0.05, harmonics=3, iterations=10):
     """Months of breaks in trend and in season, the published method on many series at once.
 
-    y: (N, T) float, NaN = no observation. h: shortest segment as a share of T. level: of the OLS-MOSUM test.
-    harmonics: of the season. Returns two (N, T) bool arrays, True at the first month after a break.
-    Raises InputError for h or level out of range.
-    """
+    y: (N, T) float, NaN = no observation. h: shortest segment as a share of T. level: of the
+    OLS-MOSUM test. harmonics: of the season. Returns two (N, T) bool arrays, True at the first
+    month after a break. Raises InputError for h or level out of range."""
     if not 0 < h <= 0.5 or not 0 < level < 1:
-        raise InputError(f"bfast: h {h} and level {level} found; expected 0 < h <= 0.5 and 0 < level < 1")
+        raise InputError(
+            f"bfast: h {h} and level {level} found; expected 0 < h <= 0.5 and 0 < level < 1"
+        )
     y = np.asarray(y, np.float64)
     breaks = np.zeros((2, *y.shape), bool)
     if y.shape[1] < SHORTEST_SERIES:
@@ -178,7 +208,8 @@ def bfast(y, *, h=0.15, level=0.05, harmonics=3, iterations=10):
 
 
 def scaled(y):
-    """Series with mean 0 and variance 1; a constant one becomes 0: its rounding errors are no change."""
+    """Series with mean 0 and variance 1; a constant one becomes 0: its rounding errors are no
+    change."""
     centred = y - y.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
     flat = spread <= 1e-6 * np.abs(y).max(axis=1, keepdims=True)
@@ -186,18 +217,25 @@ def scaled(y):
 
 
 def _bfast(y, h, level, harmonics, iterations):
-    """Breaks (2, N, T) of scaled series: the best by BIC of three starts, the last for series that do have a break."""
+    """Breaks (2, N, T) of scaled series: the best by BIC of three starts, the last for series that
+    do have a break."""
     steps = y.shape[1]
     find = partial(find_breaks, h=h, level=level, harmonics=harmonics)
     stl_season, stl_trend = (y @ matrix.T for matrix in stl_matrices(steps))
     season_first = piecewise_fit(y - stl_trend, find(y - stl_trend, 1), 1, harmonics)
-    (breaks, cost), (other, other_cost) = (iterate(y, start, find, harmonics, iterations)
-                                           for start in (stl_season, season_first))
-    breaks, cost = np.where((other_cost < cost)[:, None], other, breaks), np.minimum(cost, other_cost)
+    (breaks, cost), (other, other_cost) = (
+        iterate(y, start, find, harmonics, iterations) for start in (stl_season, season_first)
+    )
+    breaks, cost = (
+        np.where((other_cost < cost)[:, None], other, breaks),
+        np.minimum(cost, other_cost),
+    )
     rows = np.flatnonzero(breaks.any(axis=(0, 2)))
     if len(rows) == 0:
         return breaks
-    other, other_cost = iterate(y[rows], season_of_joint_break(y[rows], harmonics), find, harmonics, iterations)
+    other, other_cost = iterate(
+        y[rows], season_of_joint_break(y[rows], harmonics), find, harmonics, iterations
+    )
     better = other_cost < cost[rows]
     breaks[:, rows[better]] = other[:, better]
     return breaks
@@ -205,25 +243,31 @@ def _bfast(y, h, level, harmonics, iterations):
 
 @lru_cache
 def joint_designs(steps, harmonics):
-    """Regressors of a trend and a season that break in one month, and their pseudo-inverse, for each such month."""
+    """Regressors of a trend and a season that break in one month, and their pseudo-inverse, for
+    each such month."""
     trend, season = designs(steps, harmonics)
     pairs = []
     for month in range(YEAR, steps - YEAR + 1):
         after = (np.arange(steps) >= month)[:, None]
-        design = np.concatenate([trend * after, trend * ~after, season * after, season * ~after], axis=1)
+        design = np.concatenate(
+            [trend * after, trend * ~after, season * after, season * ~after], axis=1
+        )
         pairs.append((design, np.linalg.pinv(design)))
     return pairs
 
 
 def season_of_joint_break(y, harmonics):
-    """Season (N, T) of the least squares fit in which trend and season break together in the best month."""
+    """Season (N, T) of the least squares fit in which trend and season break together in the best
+    month."""
     least, season = np.full(len(y), np.inf), np.zeros_like(y)
     for design, inverse in joint_designs(y.shape[1], harmonics):
         coefficients = y @ inverse.T
         rss = ((y - coefficients @ design.T) ** 2).sum(axis=1)
         better = rss < least
         least[better] = rss[better]
-        season[better] = coefficients[better, 4:] @ design[:, 4:].T  # behind two levels and two slopes
+        season[better] = (
+            coefficients[better, 4:] @ design[:, 4:].T
+        )  # behind two levels and two slopes
     return season
 
 
@@ -267,18 +311,26 @@ def iterate(y, season, find, harmonics, iterations):
 class BFAST(BreakMethod):
     """BFAST on one band or index; a random forest over all bands gives each segment its class.
 
-    band: 'NDVI' or the name of a band. h, level, harmonics: as in `bfast`. A tuple holds candidates, of which the
-    validation part chooses.
-    """
+    band: 'NDVI' or the name of a band. h, level, harmonics: as in `bfast`. A tuple holds
+    candidates, of which the validation part chooses."""
 
     shortest = SHORTEST_SERIES
 
-    def __init__(self, *, band=("B8", "NDVI", "B11"), h=(0.05, 0.1, 0.15, 0.25), level=(0.01, 0.05, 0.2, 0.5),
-                 harmonics=(1, 3), trees=200, seed=0):
+    def __init__(
+        self,
+        *,
+        band=("B8", "NDVI", "B11"),
+        h=(0.05, 0.1, 0.15, 0.25),
+        level=(0.01, 0.05, 0.2, 0.5),
+        harmonics=(1, 3),
+        trees=200,
+        seed=0,
+    ):
         super().__init__(as_grid(band=band, h=h, level=level, harmonics=harmonics), trees, seed)
 
     def breaks(self, y, *, h, **setting):
-        """Breaks of trend and season together; a season break beside one of the trend is the same event."""
+        """Breaks of trend and season together; a season break beside one of the trend is the same
+        event."""
         trend, season = bfast(y, h=h, **setting)
         reach = max(int(h * y.shape[1]), 2)
         near = moving_sum(np.pad(trend, ((0, 0), (reach, reach))).astype(int), 2 * reach + 1) > 0

@@ -1,4 +1,5 @@
-"""Fit trained weights to a new area with that area's own series, without any label: self-training."""
+"""Fit trained weights to a new area with that area's own series, without any label:
+self-training."""
 
 import copy
 
@@ -7,7 +8,8 @@ import torch
 from tqdm import tqdm
 
 from models import as_tensor, label
-from utils.training import make_optimizer, train_epoch
+from training.loop import train_epoch
+from training.recipe import make_optimizer
 
 ROUNDS, SHARE = 2, 0.8
 
@@ -15,10 +17,10 @@ ROUNDS, SHARE = 2, 0.8
 def adapt(net, x, settings, *, progress=True):
     """Return a copy of the network, trained further on its own surest labels of series x (N, C, T).
 
-    In each round the network labels x, the `SHARE` of the months of each class with the highest confidence are kept
-    as true, and it is trained on those, with the augmentations of `settings`, for `settings.epochs` epochs. A share of
-    each class, as one threshold for all would soon leave no rare class. There is no label, so nothing is chosen here.
-    """
+    In each round the network labels x, the `SHARE` of the months of each class with the highest
+    confidence are kept as true, and it is trained on those, with the augmentations of `settings`,
+    for `settings.epochs` epochs. A share of each class, as one threshold for all would soon leave
+    no rare class. There is no label, so nothing is chosen here."""
     device = next(net.parameters()).device
     series = as_tensor(x, device)
     net = copy.deepcopy(net)
@@ -35,7 +37,8 @@ def adapt(net, x, settings, *, progress=True):
 
 
 def surest(labels, confidence, classes):
-    """Labels (N, T) with -1 in all but the `SHARE` of the months of each class with the highest confidence."""
+    """Labels (N, T) with -1 in all but the `SHARE` of the months of each class with the highest
+    confidence."""
     kept = labels.copy()
     for k in range(classes):
         of_class = labels == k

@@ -1,23 +1,25 @@
-"""What CCDC and BFAST share: series cut at breaks, and a random forest that gives each segment its class.
+"""What CCDC and BFAST share: series cut at breaks, and a random forest that gives each segment its
+class.
 
-A segmentation of N series is `starts` (N, T) bool, True at the first month of every segment (the first month of the
-series always is one). Segments are counted over all series, in order of series and time.
-"""
+A segmentation of N series is `starts` (N, T) bool, True at the first month of every segment (the
+first month of the series always is one). Segments are counted over all series, in order of series
+and time."""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from baselines.selection import choose
+from comparing.methods.selection import choose
 from utils.errors import InputError
 
 SEASON_TERMS = 4  # level, slope, cosine and sine of a year
 
 
 def filled(x):
-    """Fill months without observation by linear interpolation over time, the ends by the nearest month.
+    """Fill months without observation by linear interpolation over time, the ends by the nearest
+    month.
 
-    x: (..., T) float, NaN = no observation. Returns (..., T); a row without any observation becomes 0.
-    """
+    x: (..., T) float, NaN = no observation. Returns (..., T); a row without any observation becomes
+    0."""
     rows = x.reshape(-1, x.shape[-1])
     missing = np.isnan(rows)
     if not missing.any():
@@ -35,7 +37,8 @@ def filled(x):
 
 
 def ndvi(x, bands):
-    """Normalised difference vegetation index (B8 - B4) / (B8 + B4) of x (N, C, T): (N, T), NaN where not observed."""
+    """Normalised difference vegetation index (B8 - B4) / (B8 + B4) of x (N, C, T): (N, T), NaN
+    where not observed."""
     red, near_infrared = x[:, bands.index("B4")], x[:, bands.index("B8")]
     total = near_infrared + red
     return np.divide(near_infrared - red, total, out=np.full_like(total, np.nan), where=total > 0)
@@ -59,10 +62,13 @@ def segment_numbers(starts):
 
 
 def segment_classes(starts, y, classes):
-    """Most frequent label of each segment and the months that bear it: (S,) int (-1 = none labelled), (S,) int."""
+    """Most frequent label of each segment and the months that bear it: (S,) int (-1 = none
+    labelled), (S,) int."""
     number = segment_numbers(starts)
     use = y >= 0
-    votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes).reshape(-1, classes)
+    votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes).reshape(
+        -1, classes
+    )
     months = votes.max(axis=1)
     return np.where(months > 0, votes.argmax(axis=1), -1), months
 
@@ -70,10 +76,9 @@ def segment_classes(starts, y, classes):
 def season_features(x, starts, months):
     """Describe each segment by a season fitted to every band: (S, C * 5 + 1).
 
-    For each band: level at the middle, slope a year, cosine and sine of the year, root mean square error; and the
-    number of months. Ordinary least squares with a little ridge, so that segments of a few months have an answer too.
-    x: (N, C, T), months: (T,) or (N, T) datetime64[M].
-    """
+    For each band: level at the middle, slope a year, cosine and sine of the year, root mean square
+    error; and the number of months. Ordinary least squares with a little ridge, so that segments of
+    a few months have an answer too. x: (N, C, T), months: (T,) or (N, T) datetime64[M]."""
     series, start = np.nonzero(starts)
     first = np.flatnonzero(starts.ravel())
     length = np.diff(np.append(first, starts.size))
@@ -81,7 +86,9 @@ def season_features(x, starts, months):
     year = np.broadcast_to(months.astype(int) / 12, starts.shape).ravel()
     middle = np.repeat(year[first] + (length - 1) / 24, length)
     angle = 2 * np.pi * year
-    design = np.stack([np.ones_like(year), year - middle, np.cos(angle), np.sin(angle)], axis=1)  # (N * T, 4)
+    design = np.stack(
+        [np.ones_like(year), year - middle, np.cos(angle), np.sin(angle)], axis=1
+    )  # (N * T, 4)
     squares = np.add.reduceat(design[:, :, None] * design[:, None, :], first)  # (S, 4, 4)
     products = np.add.reduceat(design[:, :, None] * values[:, None, :], first)  # (S, 4, C)
     # The ridge stands against slope and season only: a short segment is described by its level.
@@ -89,7 +96,9 @@ def season_features(x, starts, months):
     coefficients = np.linalg.solve(squares + ridge, products)  # (S, 4, C)
     fitted = np.einsum("mp,mpc->mc", design, np.repeat(coefficients, length, axis=0))
     rmse = np.sqrt(np.add.reduceat((values - fitted) ** 2, first) / length[:, None])
-    return np.concatenate([coefficients.reshape(len(first), -1), rmse, length[:, None]], axis=1).astype(np.float32)
+    return np.concatenate(
+        [coefficients.reshape(len(first), -1), rmse, length[:, None]], axis=1
+    ).astype(np.float32)
 
 
 class SegmentForest:
@@ -102,13 +111,17 @@ class SegmentForest:
         """features: (S, F); starts, y: (N, T). Segments without a labelled month teach nothing."""
         label, months = segment_classes(starts, y, classes)
         use = label >= 0
-        self.forest = RandomForestClassifier(self.trees, max_features="sqrt", random_state=self.seed, n_jobs=1)
+        self.forest = RandomForestClassifier(
+            self.trees, max_features="sqrt", random_state=self.seed, n_jobs=1
+        )
         self.forest.fit(features[use], label[use], sample_weight=months[use])
         return self
 
     def predict(self, features):
         """Return the classes (S,) of segments with these features (S, F)."""
-        return self.forest.predict(features).astype(np.int8) if len(features) else np.zeros(0, np.int8)
+        return (
+            self.forest.predict(features).astype(np.int8) if len(features) else np.zeros(0, np.int8)
+        )
 
 
 def most_common_class(y):
@@ -117,12 +130,13 @@ def most_common_class(y):
 
 
 class BreakMethod:
-    """Breaks looked for in one band or index, and a random forest over all bands that gives the segments their classes.
+    """Breaks looked for in one band or index, and a random forest over all bands that gives the
+    segments their classes.
 
-    A subclass gives `breaks(y, **setting) -> (N, T) bool` and `shortest`, the months below which it finds none.
-    grid: settings, each a tuple of candidates, of which the validation part chooses; one is `band`: 'NDVI' or a band.
-    After `predict`, `reasons` says for each series why there was less to go by ('' = fine).
-    """
+    A subclass gives `breaks(y, **setting) -> (N, T) bool` and `shortest`, the months below which it
+    finds none. grid: settings, each a tuple of candidates, of which the validation part chooses;
+    one is `band`: 'NDVI' or a band. After `predict`, `reasons` says for each series why there was
+    less to go by ('' = fine)."""
 
     shortest = 0
 
@@ -131,15 +145,23 @@ class BreakMethod:
         self.setting, self.tried, self.reasons = None, [], None
 
     def fit(self, train, validation=None):
-        """Choose the settings on `validation`, then teach the forest the segments of `train`; returns self."""
+        """Choose the settings on `validation`, then teach the forest the segments of `train`;
+        returns self."""
         grid = self.grid | {"band": usable_bands(self.grid["band"], train.bands)}
         few_trees = min(self.trees, 100)
-        self.setting, self.tried = choose(lambda **setting: type(self)(**setting, trees=few_trees, seed=self.seed),
-                                          grid, train, validation, seed=self.seed)
+        self.setting, self.tried = choose(
+            lambda **setting: type(self)(**setting, trees=few_trees, seed=self.seed),
+            grid,
+            train,
+            validation,
+            seed=self.seed,
+        )
         starts = self.segment(train)
         self.common = most_common_class(train.y)
         self.forest = SegmentForest(trees=self.trees, seed=self.seed)
-        self.forest.fit(season_features(train.x, starts, train.months), starts, train.y, len(train.legend))
+        self.forest.fit(
+            season_features(train.x, starts, train.months), starts, train.y, len(train.legend)
+        )
         return self
 
     def segment(self, samples):
@@ -150,22 +172,37 @@ class BreakMethod:
     def predict(self, samples):
         """Return the labels (N, T) int8 of samples."""
         starts = self.segment(samples)
-        labels = self.forest.predict(season_features(samples.x, starts, samples.months))[segment_numbers(starts)]
+        labels = self.forest.predict(season_features(samples.x, starts, samples.months))[
+            segment_numbers(starts)
+        ]
         empty = without_observation(samples.x)
         labels[empty] = self.common
-        short = f"less than {self.shortest} months: one segment" if starts.shape[1] < self.shortest else ""
+        short = (
+            f"less than {self.shortest} months: one segment"
+            if starts.shape[1] < self.shortest
+            else ""
+        )
         self.reasons = np.where(empty, "no observation: the most common class", short)
         return labels
 
 
 def signal(samples, band):
     """The index or band (N, T) in which breaks are looked for."""
-    return ndvi(samples.x, samples.bands) if band == "NDVI" else samples.x[:, samples.bands.index(band)]
+    return (
+        ndvi(samples.x, samples.bands)
+        if band == "NDVI"
+        else samples.x[:, samples.bands.index(band)]
+    )
 
 
 def usable_bands(wanted, bands):
-    """Those of the wanted bands that the samples have; the first band if none of several. NDVI needs B4 and B8."""
-    usable = tuple(band for band in wanted if band in bands or (band == "NDVI" and {"B4", "B8"} <= set(bands)))
+    """Those of the wanted bands that the samples have; the first band if none of several. NDVI
+    needs B4 and B8."""
+    usable = tuple(
+        band for band in wanted if band in bands or (band == "NDVI" and {"B4", "B8"} <= set(bands))
+    )
     if not usable and len(wanted) == 1:
-        raise InputError(f"bfast: band {wanted[0]} not in the samples; they have {', '.join(bands)}")
+        raise InputError(
+            f"bfast: band {wanted[0]} not in the samples; they have {', '.join(bands)}"
+        )
     return usable or (bands[0],)

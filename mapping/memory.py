@@ -7,10 +7,11 @@ from functools import cache
 
 @cache
 def keep_memory():
-    """Let this process keep the memory that it frees for its next batch or window, where its C library is glibc.
+    """Let this process keep the memory that it frees for its next batch or window, where its C
+    library is glibc.
 
-    To give large arrays back and have them anew costs as much time as reading does, on virtual machines much more.
-    """
+    To give large arrays back and have them anew costs as much time as reading does, on virtual
+    machines much more."""
     trim_threshold, mmap_max, arena_max = -1, -4, -8  # numbers of malloc.h
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

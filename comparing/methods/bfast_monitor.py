@@ -2,15 +2,15 @@
 
 Verbesselt et al. 2012, doi:10.1016/j.rse.2012.02.022.
 
-    month = monitor(y, history=24)                  # y (N, T), many series at a time: index of the detection, -1 = none
-    method = BFASTMonitor(band="NDVI").fit(train, validation)
-    labels = method.predict(test)                   # (N, T)
+    month = monitor(y, history=24)                  # y (N, T), many series at a time: index of the
+    detection, -1 = none method = BFASTMonitor(band="NDVI").fit(train, validation) labels =
+    method.predict(test)                   # (N, T)
 
-The history is cut to its stable end by reverse-ordered CUSUM, season and trend are fitted to it, and the moving sum of
-the later residuals (MOSUM) is held against a boundary. It is a monitor: it dates a change when the boundary is crossed,
-months after the change itself, and finds one; to label whole series it starts again behind each break. Nothing is found
-in the first `history` months, nor in so many after a break. Months without observation are left out, not filled.
-"""
+The history is cut to its stable end by reverse-ordered CUSUM, season and trend are fitted to it,
+and the moving sum of the later residuals (MOSUM) is held against a boundary. It is a monitor: it
+dates a change when the boundary is crossed, months after the change itself, and finds one; to label
+whole series it starts again behind each break. Nothing is found in the first `history` months, nor
+in so many after a break. Months without observation are left out, not filled."""
 
 from functools import lru_cache
 
@@ -18,13 +18,16 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from baselines.segments import BreakMethod
-from baselines.selection import as_grid
+from comparing.methods.segments import BreakMethod
+from comparing.methods.selection import as_grid
 from utils.errors import InputError
 
 YEAR = 12
 PERIOD = 10  # the boundary holds its level up to 10 times the length of the history, as published
-PATHS, STEPS = 10_000, 500  # simulated ones behind a critical value, and steps of each per length of the history
+PATHS, STEPS = (
+    10_000,
+    500,
+)  # simulated ones behind a critical value, and steps of each per length of the history
 SHORTEST_STABLE = 6  # months between the first and last observation of a stable history
 
 
@@ -33,11 +36,12 @@ def regressors(steps, order, trend=True):
     month = np.arange(steps)
     angle = 2 * np.pi * month[:, None] / YEAR * np.arange(1, order + 1)
     level_trend = np.stack([np.ones(steps), (month - month.mean()) / YEAR], axis=1)
-    return np.concatenate([level_trend[:, :1 + trend], np.cos(angle), np.sin(angle)], axis=1)
+    return np.concatenate([level_trend[:, : 1 + trend], np.cos(angle), np.sin(angle)], axis=1)
 
 
 def mosum_critical_value(h, level, seed=0):
-    """Factor of the boundary that MOSUM monitoring of an unchanged series crosses with probability `level`."""
+    """Factor of the boundary that MOSUM monitoring of an unchanged series crosses with probability
+    `level`."""
     return float(np.quantile(highest_crossings(h, seed), 1 - level))
 
 
@@ -45,15 +49,17 @@ def mosum_critical_value(h, level, seed=0):
 def highest_crossings(h, seed):
     """Largest ratio of the moving sum to the boundary in unchanged series: (PATHS,).
 
-    Simulated from the limit process, increments over h of a Brownian bridge continued beyond 1 (Leisch et al. 2000).
-    """
+    Simulated from the limit process, increments over h of a Brownian bridge continued beyond 1
+    (Leisch et al. 2000)."""
     random, highest = np.random.default_rng(seed), []
     time = np.arange(1, PERIOD * STEPS + 1) / STEPS
     window = round(h * STEPS)
     for _ in range(PATHS // 250):
         walk = np.cumsum(random.standard_normal((250, len(time))), axis=1) / np.sqrt(STEPS)
         bridge = walk - time * walk[:, [STEPS - 1]]
-        increments = np.abs(bridge[:, window:] - bridge[:, :-window])[:, STEPS - window:]  # those that end beyond 1
+        increments = np.abs(bridge[:, window:] - bridge[:, :-window])[
+            :, STEPS - window :
+        ]  # those that end beyond 1
         highest.append((increments / boundary(time[STEPS:])).max(axis=1))
     return np.concatenate(highest)
 
@@ -68,20 +74,25 @@ def cusum_critical_value(level):
     """Factor of the boundary of recursive CUSUM (Brown, Durbin and Evans 1975)."""
 
     def crossing(x):
-        return 2 * (norm.sf(3 * x) + np.exp(-4 * x**2) * (norm.cdf(x) + norm.cdf(5 * x) - 1)
-                    - np.exp(-16 * x**2) * norm.sf(x))
+        return 2 * (
+            norm.sf(3 * x)
+            + np.exp(-4 * x**2) * (norm.cdf(x) + norm.cdf(5 * x) - 1)
+            - np.exp(-16 * x**2) * norm.sf(x)
+        )
 
     return brentq(lambda x: crossing(x) - level, 0.3, 10)
 
 
 def compacted(use, *arrays):
-    """Move the used months of every series to its front, in order; the others stand behind: (N, T) -> (N, T)."""
+    """Move the used months of every series to its front, in order; the others stand behind: (N, T)
+    -> (N, T)."""
     order = np.argsort(~use, axis=1, kind="stable")
     return order, [np.take_along_axis(array, order, axis=1) for array in arrays]
 
 
 def stable_history(y, use, design, level):
-    """Drop the start of a history that reverse-ordered CUSUM finds unlike its end (Pesaran and Timmermann 2002).
+    """Drop the start of a history that reverse-ordered CUSUM finds unlike its end (Pesaran and
+    Timmermann 2002).
 
     y, use: (N, T). Returns the months (N, T) bool that are used and stable.
     """
@@ -106,7 +117,8 @@ def stable_history(y, use, design, level):
 
 
 def recursive_residuals(values, rows):
-    """Standardised one-step forecast errors from the (p + 2)-th observation on: (N, T), (N, T, p) -> (N, T)."""
+    """Standardised one-step forecast errors from the (p + 2)-th observation on: (N, T), (N, T, p)
+    -> (N, T)."""
     terms = rows.shape[2] + 1
     first = rows[:, :terms]
     inverse = np.linalg.inv(np.swapaxes(first, 1, 2) @ first + 1e-9 * np.eye(rows.shape[2]))
@@ -123,18 +135,22 @@ def recursive_residuals(values, rows):
     return residuals
 
 
-def monitor(y, *, history=24, start=0, order=1, trend=False, h=0.25, level=0.05, stable=True, critical=None):
+def monitor(
+    y, *, history=24, start=0, order=1, trend=False, h=0.25, level=0.05, stable=True, critical=None
+):
     """Month at which each series leaves what its history foretells.
 
-    y: (N, T) float, NaN = no observation. history: months, from month `start` (an integer or (N,)). order: harmonics.
-    trend: fit a trend too, as published; carried on as far as the history is long, it raises false alarms many times
-    the level. h: window of the moving sum as a share of the history. level: of the boundary and of the test for a
-    stable history. stable: cut the history to its stable end. critical: factor of the boundary, simulated when None.
-    Returns (N,) int: index of the first month beyond the boundary, -1 = none, or too few observations to tell.
-    """
+    y: (N, T) float, NaN = no observation. history: months, from month `start` (an integer or (N,)).
+    order: harmonics. trend: fit a trend too, as published; carried on as far as the history is
+    long, it raises false alarms many times the level. h: window of the moving sum as a share of the
+    history. level: of the boundary and of the test for a stable history. stable: cut the history to
+    its stable end. critical: factor of the boundary, simulated when None. Returns (N,) int: index
+    of the first month beyond the boundary, -1 = none, or too few observations to tell."""
     if not 0 < h <= 1 or not 0 < level < 1 or history < 1:
-        raise InputError(f"bfast monitor: h {h}, level {level}, history {history} found; "
-                         "expected 0 < h <= 1, 0 < level < 1 and a history of months")
+        raise InputError(
+            f"bfast monitor: h {h}, level {level}, history {history} found; "
+            "expected 0 < h <= 1, 0 < level < 1 and a history of months"
+        )
     y = np.asarray(y, np.float64)
     month = np.arange(y.shape[1])
     start = np.broadcast_to(start, len(y))[:, None]
@@ -154,14 +170,17 @@ def monitor(y, *, history=24, start=0, order=1, trend=False, h=0.25, level=0.05,
     sums = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
     number = np.arange(1, y.shape[1] + 1)
     before = np.take_along_axis(sums, np.maximum(number - window[:, None], 0), axis=1)
-    beyond = np.abs(sums[:, 1:] - before) >= factor * boundary(number / np.maximum(count, 1)[:, None])
+    beyond = np.abs(sums[:, 1:] - before) >= factor * boundary(
+        number / np.maximum(count, 1)[:, None]
+    )
     found = beyond & is_future & usable[:, None]
     first = np.take_along_axis(order, found.argmax(axis=1)[:, None], axis=1)[:, 0]
     return np.where(found.any(axis=1), first, -1)
 
 
 def history_residuals(y, past, design):
-    """Residuals (N, T) from the fit to the past, by their spread there and its length; and (N,) bool: enough to fit."""
+    """Residuals (N, T) from the fit to the past, by their spread there and its length; and (N,)
+    bool: enough to fit."""
     squares = np.einsum("nt,tp,tq->npq", past.astype(float), design, design)
     products = np.where(past, y, 0) @ design
     terms = design.shape[1]
@@ -176,15 +195,29 @@ def history_residuals(y, past, design):
 
 
 class BFASTMonitor(BreakMethod):
-    """BFAST Monitor started again behind each break; a random forest over all bands gives each segment its class.
+    """BFAST Monitor started again behind each break; a random forest over all bands gives each
+    segment its class.
 
-    band: 'NDVI' or the name of a band. history, order, trend, h, level: as in `monitor`. A tuple holds candidates, of
-    which the validation part chooses.
-    """
+    band: 'NDVI' or the name of a band. history, order, trend, h, level: as in `monitor`. A tuple
+    holds candidates, of which the validation part chooses."""
 
-    def __init__(self, *, band=("B8", "NDVI", "B11"), history=(9, 12, 18, 24, 30), order=1, trend=(False, True),
-                 h=(0.15, 0.25, 0.5), level=(0.01, 0.05, 0.2), trees=200, seed=0):
-        super().__init__(as_grid(band=band, history=history, order=order, trend=trend, h=h, level=level), trees, seed)
+    def __init__(
+        self,
+        *,
+        band=("B8", "NDVI", "B11"),
+        history=(9, 12, 18, 24, 30),
+        order=1,
+        trend=(False, True),
+        h=(0.15, 0.25, 0.5),
+        level=(0.01, 0.05, 0.2),
+        trees=200,
+        seed=0,
+    ):
+        super().__init__(
+            as_grid(band=band, history=history, order=order, trend=trend, h=h, level=level),
+            trees,
+            seed,
+        )
         self.shortest = min(self.grid["history"]) + 1
 
     def breaks(self, y, *, history, **setting):

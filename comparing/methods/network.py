@@ -1,12 +1,14 @@
-"""The networks behind the same face as the other methods: fit(train, validation), predict(samples)."""
+"""The networks behind the same face as the other methods: fit(train, validation),
+predict(samples)."""
 
 import numpy as np
 import torch
 
 import models
-from baselines.segments import without_observation
+from comparing.methods.segments import without_observation
+from training.loop import best_row, fit
+from training.recipe import settings_of
 from utils.errors import InputError
-from utils.training import best_row, fit, settings_of
 
 PAPER = "-paper"  # 'fcn-paper' is the network fcn trained by the published recipe
 
@@ -14,18 +16,25 @@ PAPER = "-paper"  # 'fcn-paper' is the network fcn trained by the published reci
 class Network:
     """A network of `models`, trained as `run.py` does; the validation part chooses the epoch.
 
-    name: as in `models.build`, with '-paper' behind it for the published recipe. epochs: None = as the recipe says.
-    """
+    name: as in `models.build`, with '-paper' behind it for the published recipe. epochs: None = as
+    the recipe says."""
 
     def __init__(self, name, *, epochs=None, seed=0):
-        self.name, self.recipe = name.removesuffix(PAPER), "paper" if name.endswith(PAPER) else "modern"
-        self.settings = settings_of(self.recipe, self.name, seed=seed, **({"epochs": epochs} if epochs else {}))
+        self.name, self.recipe = (
+            name.removesuffix(PAPER),
+            "paper" if name.endswith(PAPER) else "modern",
+        )
+        self.settings = settings_of(
+            self.recipe, self.name, seed=seed, **({"epochs": epochs} if epochs else {})
+        )
         self.setting, self.tried, self.reasons = {"recipe": self.recipe}, [], None
 
     def fit(self, train, validation):
         """Train on `train`, keep the epoch that is best on `validation`; returns self."""
         if validation is None or len(validation) == 0:
-            raise InputError(f"{self.name}: no validation part; a network needs one to choose its epoch")
+            raise InputError(
+                f"{self.name}: no validation part; a network needs one to choose its epoch"
+            )
         device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(self.settings.seed)
         net = models.build(self.name, bands=train.bands, legend=train.legend).to(device)
@@ -46,7 +55,8 @@ class Network:
 
 
 def finished(path):
-    """A network that run.py has trained, ready to predict; `name` is that of its row in the table."""
+    """A network that run.py has trained, ready to predict; `name` is that of its row in the
+    table."""
     net = models.load(path)
     training = net.card.get("training", {})
     method = Network(net.card["network"])

@@ -1,0 +1,72 @@
+"""Changes to training series that leave their labels true, made on the device for a whole batch at
+once.
+
+Each takes x (B, C, T) with NaN and y (B, T) and returns both; randomness comes from torch's global
+generator, which the training loop seeds at every epoch, so that a run is repeated, and resumed, bit
+for bit."""
+
+import torch
+
+
+def flip(x, y):
+    """Half of the series backwards in time, as published: a transition then also teaches its
+    reverse."""
+    backwards = torch.rand(len(x), device=x.device) < 0.5
+    return (
+        torch.where(backwards[:, None, None], x.flip(-1), x),
+        torch.where(backwards[:, None], y.flip(-1), y),
+    )
+
+
+def illumination(x, y, gain=0.08, band_gain=0.04, offset=40.0):
+    """Gains and offsets of the series and of each band: other sensors, other atmospheres, other
+    provinces."""
+    b, c, _ = x.shape
+    gains = torch.exp(
+        gain * torch.randn(b, 1, 1, device=x.device)
+        + band_gain * torch.randn(b, c, 1, device=x.device)
+    )
+    return x * gains + offset * torch.randn(b, c, 1, device=x.device), y
+
+
+def noise(x, y, share=0.02):
+    """Noise of each month, common to the bands (haze) and of each band, as a share of the
+    reflectance."""
+    b, c, t = x.shape
+    common = torch.randn(b, 1, t, device=x.device)
+    return x * (1 + share * (common + 0.5 * torch.randn(b, c, t, device=x.device))), y
+
+
+def gaps(x, y, most=0.7, longest=8):
+    """In most series months go missing: up to `most` of them at random, one run of up to `longest`,
+    or both."""
+    b, _, t = x.shape
+    uniform = torch.rand(b, 4, device=x.device)
+    scattered = torch.rand(b, t, device=x.device) < most * uniform[:, :1]
+    start = (uniform[:, 1] * t)[:, None]
+    steps = torch.arange(t, device=x.device)
+    run = (steps >= start) & (steps < start + 1 + longest * uniform[:, 2:3])
+    kind = uniform[:, 3:4]
+    missing = (scattered & (kind < 0.6)) | (run & (kind > 0.5) & (kind < 0.8))
+    return x.masked_fill(missing[:, None], float("nan")), y
+
+
+def crop(x, y, shortest=0.5):
+    """A window of the months, the same for the batch, in half of the batches: other lengths, other
+    first months."""
+    t = x.shape[-1]
+    draw = torch.rand(3).tolist()
+    length = max(12, round(t * (shortest + (1 - shortest) * draw[1])))
+    if draw[0] < 0.5 or length >= t:
+        return x, y
+    start = int(draw[2] * (t - length + 1))
+    return x[..., start : start + length], y[..., start : start + length]
+
+
+AUGMENTATIONS = {
+    "flip": flip,
+    "illumination": illumination,
+    "noise": noise,
+    "gaps": gaps,
+    "crop": crop,
+}
