@@ -1,16 +1,15 @@
 """Every method on one split, in one table; and the paper's studies.
 
-    python compare.py                                                  # all methods on the samples
-    that ship python compare.py --data coast.npz --methods ccdc,bfast,forest,patchnet --split site
-    --out runs/compare_coast python compare.py --methods ccdc,forest,runs/urban/weights.safetensors
-    # weights of run.py, not trained again python compare.py --study size --methods patchnet,forest
-    # bands, size, transfer, class or gaps
+    python compare.py                                                  # all methods on the samples that ship
+    python compare.py --data coast.npz --methods ccdc,bfast,forest,patchnet --split site --out runs/compare_coast
+    python compare.py --methods ccdc,forest,runs/urban/weights.safetensors   # weights of run.py, not trained again
+    python compare.py --study size --methods patchnet,forest           # bands, size, transfer, class or gaps
 
-Methods: ccdc, bfast, bfast_monitor, forest (single months), forest_filter (and a majority filter),
-the networks of run.py, fcn-paper (the published network and recipe), and weights files of run.py
-that were trained on the same split. Needs `pip install -r comparing/requirements.txt`. Leaves a
-folder with the table (CSV, Markdown), figures and config.json. An interrupted run goes on when
-called again."""
+Methods: ccdc, bfast, bfast_monitor, forest (single months), forest_filter (and a majority filter), the networks of
+run.py, fcn-paper (the published network and recipe), and weights files of run.py that were trained on the same split.
+Needs `pip install -r requirements-compare.txt`.
+Leaves a folder with the table (CSV, Markdown), figures and config.json. An interrupted run goes on when called again.
+"""
 
 import argparse
 import json
@@ -185,7 +184,8 @@ def refuse_twice(methods):
 
 def write_table(table, study, folder, copy=None):
     """All scores as CSV, a row a seed; what a reader wants as Markdown and on the terminal, the
-    mean over seeds."""
+    mean over seeds.
+    """
     for place in filter(None, (folder / "scores.csv", copy)):
         with whole(place) as path:
             table.to_csv(path, index=False)

@@ -1,15 +1,14 @@
 """Any accepted sample format -> Samples -> splits.
 
-    samples = load_samples("dataset/urban.npz")           # the project's .npz samples =
-    load_samples("train.npy")                   # the published arrays, (N, 13, T) or (N, T, 11)
-    samples = load_samples("gee_points/")                 # a folder of one CSV a point from Google
-    Earth Engine samples = load_samples("points.csv")                  # a long table, CSV or
-    Parquet, see read_table parts = split_samples(samples, "site", seed=0)        # {"train": rows,
-    "validation": rows, "test": rows}
+    samples = load_samples("dataset/urban.npz")           # the project's .npz
+    samples = load_samples("train.npy")                   # the published arrays, (N, 13, T) or (N, T, 11)
+    samples = load_samples("gee_points/")                 # a folder of one CSV a point from Google Earth Engine
+    samples = load_samples("points.csv")                  # a long table, CSV or Parquet, see read_table
+    parts = split_samples(samples, "site", seed=0)        # {"train": rows, "validation": rows, "test": rows}
 
-To read a format of your own: write `read_mine(path, options) -> dict` that gives the arrays of
-`Samples` (reflectance x 10^4, NaN = no observation; label -1 = not labelled), and name it in
-`reader_for`."""
+To read a format of your own: write `read_mine(path, options) -> dict` that gives the arrays of `Samples`
+(reflectance x 10^4, NaN = no observation; label -1 = not labelled), and name it in `reader_for`.
+"""
 
 import re
 import zipfile
@@ -81,7 +80,8 @@ def load_samples(path, *, first_month=None, bands=None, classes=None, legend=Non
 
     first_month: 'YYYY-MM' for arrays without dates (published: 2017-12). bands: names of the bands
     to keep. classes: names of the classes to keep, the rest merged into 'other'. legend: a Legend,
-    for labels without names. Raises InputError in one line for whatever cannot be used."""
+    for labels without names. Raises InputError in one line for whatever cannot be used.
+    """
     path = Path(path)
     if not path.exists():
         raise InputError(
@@ -131,7 +131,8 @@ def reader_for(path):
 
 def read_npz(path, options):
     """The project's own file: x, y, bands, classes, first_month (or months, or dates); if known
-    lonlat, site, ids."""
+    lonlat, site, ids.
+    """
     with np.load(path, allow_pickle=False) as file:
         data = {name: file[name] for name in file.files}
     if "x" not in data or data["x"].ndim != 3:
@@ -200,7 +201,8 @@ def read_published(path, options):
 
 def read_gee_folder(path, options):
     """A folder of one CSV a point from Google Earth Engine, in sub-folders named by site, or all of
-    one site."""
+    one site.
+    """
     files = sorted(path.glob("*.csv")) or sorted(path.glob("*/*.csv"))
     if not files:
         raise InputError(
@@ -238,7 +240,8 @@ def read_gee_folder(path, options):
 
 def read_table(path, options):
     """A long table: sample, month (YYYY-MM), the bands, label (id or class name), and if known lon,
-    lat, site."""
+    lat, site.
+    """
     is_parquet = path.suffix.lower() == ".parquet"
     table = (
         pd.read_parquet(path)
@@ -268,7 +271,8 @@ def read_table(path, options):
 
 def from_long(path, table, options, legend):
     """Turn rows of (sample, month) into arrays, each from its own first month; a month lacking is
-    NaN, not labelled."""
+    NaN, not labelled.
+    """
     try:
         month = pd.to_datetime(table["month"].astype(str)).to_numpy().astype("datetime64[M]")
     except (ValueError, TypeError) as error:
@@ -319,7 +323,8 @@ def from_long(path, table, options, legend):
 
 def observed(x):
     """Return float32 with NaN where an integer array holds 'no observation'; the array given is
-    left as it is."""
+    left as it is.
+    """
     result = np.array(x, np.float32)
     result[result == NO_OBSERVATION] = np.nan
     return result
@@ -367,7 +372,8 @@ def monthly_median(x, y, dates):
 
 def checked(path, arrays):
     """Check what a reader gave and return it as Samples; raises InputError for the first thing that
-    cannot be used."""
+    cannot be used.
+    """
     x, y, months, legend = arrays["x"], np.asarray(arrays["y"]), arrays["months"], arrays["legend"]
     n, n_bands, steps = x.shape
     if n == 0:
@@ -437,7 +443,8 @@ def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
     sites; 'sample' ignores sites; 'province:A,B' tests on all sites whose names begin with A_ or
     B_; a path reads a file of ids; 'auto' is 'site' where at least three sites are known, else
     'sample'. The same seed gives the same parts, and of many draws the one whose parts are most
-    alike in classes."""
+    alike in classes.
+    """
     site = samples.site
     if site is None and samples.lonlat is not None:
         site = sites_from_coordinates(samples.lonlat)

@@ -1,14 +1,14 @@
-"""Draw what a network says about single series: bands, true and predicted labels, what changed
-when.
+"""Draw what a network says about single series: bands, true and predicted labels, what changed when.
 
-    python demo.py                                        # four telling samples, with the weights
-    trained last python demo.py --data mine.npz --changed --n 10       # ten series with true
-    changes python demo.py --wrong                                # where the network is wrong
-    python demo.py --sample 12 --sample 407               # these samples python demo.py --stack
-    STACK --at 112.93,28.21        # one pixel of a raster stack
+    python demo.py                                        # four telling samples, with the weights trained last
+    python demo.py --data mine.npz --changed --n 10       # ten series with true changes
+    python demo.py --wrong                                # where the network is wrong
+    python demo.py --sample 12 --sample 407               # these samples
+    python demo.py --stack STACK --at 112.93,28.21        # one pixel of a raster stack
 
-One PNG a sample, and on the terminal what changed when. The four telling samples are drawn by rule
-(see `telling`) from the test part, which the network has not seen in training."""
+One PNG a sample, and on the terminal what changed when. The four telling samples are drawn by rule (see `telling`)
+from the test part, which the network has not seen in training.
+"""
 
 import argparse
 import re
@@ -134,7 +134,8 @@ def arguments():
 
 def last_trained(folder):
     """The weights file whose card has the latest time of training: file times are new in every
-    clone."""
+    clone.
+    """
     files = sorted(folder.glob("*.safetensors"))
     if len(files) < 2:
         if not files:
@@ -149,7 +150,8 @@ def last_trained(folder):
 
 def pixel_of_stack(args, net):
     """The series of one pixel, as a list of one (name, x, months, true labels, why it was
-    chosen)."""
+    chosen).
+    """
     try:
         from mapping.stack import read_series
     except ImportError as error:
@@ -205,14 +207,16 @@ def chosen_samples(args, net):
 
 def found(name):
     """The path the card names, from here or from the repository, or None if it is not on this
-    machine."""
+    machine.
+    """
     paths = [Path(name), HERE / name] if name else []
     return next((path for path in paths if path.exists()), None)
 
 
 def samples_for(path, card, first_month):
     """Load samples with the bands and the classes of the weights; raises InputError where they do
-    not fit."""
+    not fit.
+    """
     merged = (
         OTHER_CLASS in card["legend"].names
     )  # trained with --classes: the data name more classes than the weights
@@ -238,7 +242,8 @@ def telling(samples, pool, net, args):
     A seeded order of the pool, and of it the first 500, are labelled. With --changed or --wrong:
     the first of such. Else, in turns: the next with one true change and the right class sequence;
     with two or more and the right sequence; without change and right, the one with the strongest
-    season first; with a wrong sequence."""
+    season first; with a wrong sequence.
+    """
     order = np.random.default_rng(args.seed).permutation(pool)
     if args.changed:
         order = order[[len(classes) > 1 for classes in sequences(samples.y[order])]]
@@ -288,14 +293,16 @@ def nothing(flag, what):
 
 def sequences(labels):
     """The classes of each series in their order: a list of N tuples; an unlabelled series gives
-    ()."""
+    ().
+    """
     runs = segments(labels)
     return [tuple(runs.label[runs.series == row].tolist()) for row in range(len(labels))]
 
 
 def season(samples, row):
     """Strength of the season: the spread (10 to 90 %) of NDVI, else of the band that varies most.
-    For choosing only."""
+    For choosing only.
+    """
     x = samples.x[row]
     if {"B4", "B8"} <= set(
         samples.bands
@@ -308,7 +315,8 @@ def season(samples, row):
 
 def report(months, true, predicted, probabilities, legend):
     """What changed when, in words: a line for the truth where it is known and one for the
-    prediction."""
+    prediction.
+    """
     lines = []
     for name, labels, sure in (("true", true, None), ("predicted", predicted, probabilities)):
         if labels is None or (labels < 0).all():

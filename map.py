@@ -1,16 +1,14 @@
-"""Map where, when and to what the land changed: an area's monthly Sentinel-2 stack -> rasters,
-hectares, figures.
+"""Map where, when and to what the land changed: an area's monthly Sentinel-2 stack -> rasters, hectares, figures.
 
-    python map.py monthly/                                        # a folder of monthly GeoTIFFs,
-    the month in the name python map.py city.tif --first-month 2019-02                  # one
-    GeoTIFF, ten bands a month python map.py city.zarr --filter 3 --workers 4                # a
-    Zarr or NetCDF cube; four processes python map.py city.zarr --scheduler tcp://10.0.0.1:8786
-    # on a Dask cluster that sees the same files python map.py city.zarr --resume
-    # go on after an interruption
+    python map.py monthly/                                        # a folder of monthly GeoTIFFs, the month in the name
+    python map.py city.tif --first-month 2019-02                  # one GeoTIFF, ten bands a month
+    python map.py city.zarr --filter 3 --workers 4                # a Zarr or NetCDF cube; four processes
+    python map.py city.zarr --scheduler tcp://10.0.0.1:8786       # on a Dask cluster that sees the same files
+    python map.py city.zarr --resume                              # go on after an interruption
 
-OUT then holds map.png (look at it first), labels.tif (a band a month), first_change.tif,
-last_change.tif, change_count.tif, from_to.tif, confidence.tif, reason.tif, summary.csv, classes.png
-and transitions.png."""
+OUT then holds map.png (look at it first), labels.tif (a band a month), first_change.tif, last_change.tif,
+change_count.tif, from_to.tif, confidence.tif, reason.tif, summary.csv, classes.png and transitions.png.
+"""
 
 import argparse
 

@@ -1,14 +1,14 @@
 """Train a network, keep the best epoch on validation, read the test part once.
 
-    python run.py                                            # the simulated urban set, the default
-    network python run.py --data coast.npz --model fcn --recipe paper python run.py --data mine.csv
-    --split province:SD,FJ     # test on the sites whose names begin with SD_ or FJ_ python run.py
-    --resume                                   # go on after an interruption python run.py --adapt
-    area.npz --start model_data/mine.safetensors      # fit weights to unlabelled series torchrun
-    --nproc-per-node 2 run.py --data coast.npz      # several GPUs, or several processes on a CPU
+    python run.py                                            # the simulated urban set, the default network
+    python run.py --data coast.npz --model fcn --recipe paper
+    python run.py --data mine.csv --split province:SD,FJ     # test on the sites whose names begin with SD_ or FJ_
+    python run.py --resume                                   # go on after an interruption
+    python run.py --adapt area.npz --start model_data/mine.safetensors      # fit weights to unlabelled series
+    torchrun --nproc-per-node 2 run.py --data coast.npz      # several GPUs, or several processes on a CPU
 
-Leaves runs/<name>/ (config.json, history.csv, scores.json, split.csv, figures) and
-model_data/<name>.safetensors."""
+Leaves runs/<name>/ (config.json, history.csv, scores.json, split.csv, figures) and model_data/<name>.safetensors.
+"""
 
 import argparse
 import datetime
@@ -229,7 +229,8 @@ def load_data(options):
 
 def share_sites(samples, others):
     """Whether two sets of samples have a site in common, by the names of their sites or by their
-    coordinates."""
+    coordinates.
+    """
     if samples.site is not None and others.site is not None:
         return bool(np.isin(others.site, samples.site).any())
     if samples.lonlat is None or others.lonlat is None:
@@ -240,7 +241,8 @@ def share_sites(samples, others):
 
 def read_options(parser):
     """Flags, with the remembered ones of a run that is resumed; returns (options, folder of the
-    run)."""
+    run).
+    """
     options = parser.parse_args()
     base = (
         f"{Path(options.adapt).stem}-adapted"
@@ -395,7 +397,8 @@ def finish(net, history, train, validation, test, options, settings, folder):
 
 def fit_to_area(options, folder, device):
     """Adapt the weights of --start to the series of --adapt; where these have labels, only the
-    scores look at them."""
+    scores look at them.
+    """
     if not options.start:
         raise InputError("--adapt: no weights to adapt; expected --start WEIGHTS")
     if options.resume:

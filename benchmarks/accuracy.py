@@ -9,7 +9,8 @@ benchmarks/accuracy.csv.
 
 Each training is a run of run.py under benchmarks/runs/, taken up again where it was interrupted and
 not repeated when it is there. One thread each: the results are then repeatable, and the CPU minutes
-are those of one core."""
+are those of one core.
+"""
 
 import argparse
 import json
@@ -101,7 +102,8 @@ def train(data, split, network, seed):
 
 def write_later(data, seed):
     """A split file for run.py: the last fifth of every site is the test part, a tenth of the others
-    chooses."""
+    chooses.
+    """
     samples = load_samples(data)
     late = np.zeros(len(samples.y), bool)
     for site in np.unique(samples.site):
@@ -129,7 +131,8 @@ def split_name(options):
 
 def adapt(data, split, network, seed):
     """Fit the weights of a finished run to the series of its test part, which has labels for the
-    scores alone."""
+    scores alone.
+    """
     first = HERE / "runs" / name_of(data, split, network, seed)
     folder = first.with_name(f"{first.name}-adapted")
     if not (folder / "scores.json").exists():

@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/baseline_speed.py                 # 48 months
     OMP_NUM_THREADS=1 python benchmarks/baseline_speed.py --months 60 --networks patchnet,fcn
 
-Detection: the breaks alone. Labels: detection, features and the random forest. Networks with random
-weights: speed does not depend on them. Writes a CSV."""
+Detection: the breaks alone. Labels: detection, features and the random forest. Networks with random weights: speed does
+not depend on them. Writes a CSV.
+"""
 
 import argparse
 import sys
@@ -39,7 +40,8 @@ SETTINGS = {
 
 def made_up_samples(count, months, seed=0):
     """Half of the series change in the middle third: reflectance that follows season and step:
-    (count, 10, months)."""
+    (count, 10, months).
+    """
     random = np.random.default_rng(seed)
     at = np.where(
         random.random(count) < 0.5, random.integers(months // 3, 2 * months // 3, count), months
@@ -60,7 +62,8 @@ def rate(work, count, repeats):
     """Series a second of processor time, the best of several runs after one to warm up.
 
     Processor time, so that what else runs on the machine counts little; on a free core it is the
-    time on the clock."""
+    time on the clock.
+    """
     work()
     seconds = []
     for _ in range(repeats):

@@ -1,15 +1,13 @@
-"""Ways from monthly class scores to labels, on the validation parts of the runs that accuracy.py
-made: decoding.csv.
+"""Ways from monthly class scores to labels, on the validation parts of the runs that accuracy.py made: decoding.csv.
 
     python benchmarks/decoding.py
 
-Of the default network on each seed's own split, all of validation, for validation chooses the way
-(and its strength):
+Of the default network on each seed's own split, all of validation, for validation chooses the way (and its strength):
 
-    each month by itself              the class with the highest score majority filter
-    the same, then the majority of 3 months, as published one cost for every change         what the
-    network does: models/decode.py, one cost for all transitions learned costs
-    Viterbi with -log of the transition probabilities of the training labels, scaled
+    each month by itself              the class with the highest score
+    majority filter                   the same, then the majority of 3 months, as published
+    one cost for every change         what the network does: utils/decode.py, one cost for all transitions
+    learned costs                     Viterbi with -log of the transition probabilities of the training labels, scaled
 
 Scores are of the labels as they come out, without a filter after them.
 """
@@ -61,7 +59,8 @@ def main():
 
 def ways(probability, train, validation):
     """One row a way to decode the probabilities (N, K, T) of the validation samples; the best
-    strength of each."""
+    strength of each.
+    """
     logits = (
         torch.from_numpy(probability).clamp_min(1e-9).log()
     )  # the softmax shifts every class alike
@@ -88,7 +87,8 @@ def ways(probability, train, validation):
 
 def transition_costs(y, classes):
     """-log of the probability of each class after each, (K, K), of labels y (N, T), -1 = none; each
-    counts 1 more."""
+    counts 1 more.
+    """
     counts = np.ones((classes, classes))
     known = (y[:, :-1] >= 0) & (y[:, 1:] >= 0)
     np.add.at(counts, (y[:, :-1][known], y[:, 1:][known]), 1)
@@ -97,7 +97,8 @@ def transition_costs(y, classes):
 
 def viterbi(logits, costs):
     """The path with the highest sum of logits (N, K, T) less costs (K, K) [from, to]: labels (N, T)
-    int8."""
+    int8.
+    """
     total, before = logits[:, :, 0], []
     for month in range(1, logits.shape[2]):
         best = (total[:, :, None] - costs).max(dim=1)  # over the class before: (N, K)

@@ -1,13 +1,11 @@
-"""How fast map.py is, as a ratio to its own network with all series in memory, and how much memory
-it takes.
+"""How fast map.py is, as a ratio to its own network with all series in memory, and how much memory it takes.
 
-    python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16      # ratio, peak
-    memory python benchmarks/map_speed.py --samples coast_train.npz --scaling                # one
-    worker, two workers
+    python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16      # ratio, peak memory
+    python benchmarks/map_speed.py --samples coast_train.npz --scaling                # one worker, two workers
 
-Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, maps it from start to
-end, and before and after that labels the same series straight from memory. Writes map_speed.csv
-beside this script."""
+Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, maps it from start to end, and before and
+after that labels the same series straight from memory. Writes map_speed.csv beside this script.
+"""
 
 import argparse
 import csv
@@ -133,7 +131,8 @@ def make_stack(path, series, side):
 
 def measure(net, series, stack, side, weights, workers, on_cores):
     """One row of the table: the map's rate beside the network's own, on the same cores, in the same
-    minutes."""
+    minutes.
+    """
     before = in_memory(net, series, on_cores)
     seconds, labelling, peak = run_map(stack, weights, workers, on_cores)
     after = in_memory(net, series, on_cores)
@@ -167,7 +166,8 @@ def in_memory(net, series, on_cores, seconds=10):
 
 def run_map(stack, weights, workers, on_cores):
     """Run map.py on so many cores; returns seconds from start to end, series a second labelled,
-    peak memory in GB."""
+    peak memory in GB.
+    """
     chosen = sorted(os.sched_getaffinity(0))[:on_cores]
     with tempfile.TemporaryDirectory(dir=stack.parent) as out, tempfile.TemporaryFile("w+") as said:
         start = time.perf_counter()

@@ -17,7 +17,8 @@ from utils.metrics import scores, transition_scores  # noqa: E402
 
 def simulated_labels(series, months, classes, seed):
     """True labels with a change in 2 % of the months, and predicted ones with 5 % of the months
-    wrong: (N, T) int8."""
+    wrong: (N, T) int8.
+    """
     random = np.random.default_rng(seed)
     true = np.empty((series, months), np.int8)
     true[:, 0] = random.integers(classes, size=series)

@@ -8,7 +8,8 @@ monthly probabilities (15 bins).
 
 The row 'nearest' is no network: it knows the true label of every month that is left and gives the
 missing ones that of the nearest. What it loses is lost to whoever does not guess better than that
-in which missing month a change was."""
+in which missing month a change was.
+"""
 
 import argparse
 import json
@@ -65,7 +66,8 @@ def accuracy_with_gaps(samples, labels_of):
     """OA with no, 30 %, 50 % more months missing, and with six in a row.
 
     labels_of(samples, gone) gives labels (N, T) without a look at the months `gone` (N, T), the
-    same for every network."""
+    same for every network.
+    """
     random = np.random.default_rng(0)
     n, steps = samples.y.shape
     start = random.integers(0, steps - 5, (n, 1))

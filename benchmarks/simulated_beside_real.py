@@ -4,7 +4,8 @@
 
 Real series: forest and pasture of Rondonia, mangrove ("Other vegetation") and Spartina marsh of
 China's coast, roofs of Changsha. Beside each stands the simulated class nearest to it, from the
-regions with the nearest climate."""
+regions with the nearest climate.
+"""
 
 import argparse
 import csv
@@ -44,7 +45,8 @@ def missing_to_nan(x):
 
 def rondonia(path, name):
     """Series (n, 10, 13) of one label, monthly medians of the 16-day looks, and the calendar month
-    0-11 of each."""
+    0-11 of each.
+    """
     data = load(path)
     months = data["dates"].astype("M8[M]")
     x = missing_to_nan(data["x"][data["label"] == name])
@@ -78,7 +80,8 @@ def changsha(path):
 
 def simulated(path, label, regions):
     """Series (n, 10, 48) that are `label` throughout, of the regions, and the calendar month of
-    each."""
+    each.
+    """
     data = load(path)
     rows = (data["y"] == label).all(1) & np.array(
         [site.startswith(regions) for site in data["site"]]
@@ -110,7 +113,8 @@ def by_month(values, months):
 
 def measures(x, months):
     """What the table compares, {(measure, band): value}. Noise: spread of the second differences
-    over the root of 6."""
+    over the root of 6.
+    """
     found = {}
     for b, band in enumerate(BANDS):
         for name, value in zip(

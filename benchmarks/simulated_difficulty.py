@@ -1,8 +1,7 @@
 """How hard the simulated set is: a random forest on single months, and a network's learning curve.
 
     python benchmarks/simulated_difficulty.py                    the random forest (some minutes)
-    python benchmarks/simulated_difficulty.py --model unet       the learning curve of a network (an
-    hour or so)
+    python benchmarks/simulated_difficulty.py --model unet       the learning curve of a network (an hour or so)
 
 Whole sites are held out: 8 of 80 for the test, 8 for the choice of the epoch. The table,
 benchmarks/simulated_difficulty.csv, keeps the rows of other methods and replaces those of this one.
@@ -34,7 +33,8 @@ def months_of(samples, rows):
 
 def forest(samples, parts, args):
     """Overall accuracy of a random forest that sees one month at a time. It learns from the
-    validation part too."""
+    validation part too.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
     rows = np.concatenate([parts["train"], parts["validation"]])
@@ -64,7 +64,8 @@ def forest(samples, parts, args):
 
 def curve(samples, parts, args):
     """Overall accuracy of a network after training on more and more series, each for a like number
-    of steps."""
+    of steps.
+    """
     import torch
 
     from models import build, label

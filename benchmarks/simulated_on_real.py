@@ -1,13 +1,11 @@
-"""What weights trained on the simulated set alone say of real series:
-benchmarks/simulated_on_real.csv.
+"""What weights trained on the simulated set alone say of real series: benchmarks/simulated_on_real.csv.
 
-    python benchmarks/simulated_on_real.py --shared ../shared/data      (needs
-    mapping/requirements.txt)
+    python benchmarks/simulated_on_real.py --shared ../shared/data      (needs requirements-map.txt)
 
-No pixel of these has a monthly label. Changsha's industrial block should be impervious surface
-without change; the block that was built on should go from vegetation to bare soil in 2021-08 to
-2021-10 and to impervious surface from about 2022-11; Rondonia's forest should be woodland, its
-pasture grassland, both without change in their one year."""
+No pixel of these has a monthly label. Changsha's industrial block should be impervious surface without change; the
+block that was built on should go from vegetation to bare soil in 2021-08 to 2021-10 and to impervious surface from
+about 2022-11; Rondonia's forest should be woodland, its pasture grassland, both without change in their one year.
+"""
 
 import argparse
 import sys

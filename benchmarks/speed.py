@@ -1,16 +1,15 @@
-"""Series a second from raw reflectance to labels and confidence, every network and backend in one
-run.
+"""Series a second from raw reflectance to labels and confidence, every network and backend in one run.
 
     python benchmarks/speed.py                      # writes benchmarks/speed.csv
     python benchmarks/speed.py --device cuda
 
 On one thread, and on all cores.
 
-The ratio is to `fcn` in float32 of the same run: on a shared machine rates drift, ratios much less.
-Every case is timed several times in turn with the others, and the best is taken. The share of the
-matrix rate says how much of what the machine gives to a large matrix product the network gets.
-PatchNet has the shipped weights, so that its decoding works on real changes; the others have fresh
-ones."""
+The ratio is to `fcn` in float32 of the same run: on a shared machine rates drift, ratios much less. Every case is timed
+several times in turn with the others, and the best is taken. The share of the matrix rate says how much of what the
+machine gives to a large matrix product the network gets. PatchNet has the shipped weights, so that its decoding works
+on real changes; the others have fresh ones.
+"""
 
 import argparse
 import contextlib

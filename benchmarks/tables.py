@@ -107,7 +107,8 @@ def accuracy_table(rows):
     """One row a network: the mean over the seeds, and their spread where there are several.
 
     The errors (1 - OA) are compared with those of fcn for the same seed, which also draws the
-    split."""
+    split.
+    """
     fcn = rows[rows["network"] == "fcn"].set_index("seed")["OA"]
     lines = []
     for (network, recipe), runs in rows.groupby(["network", "recipe"], sort=False):
@@ -123,7 +124,8 @@ def accuracy_table(rows):
 
 def later_table(rows):
     """One row a network, the mean over the seeds, and their spread, under the best published
-    ones."""
+    ones.
+    """
     lines = [
         [
             "best single run of each, as published",
@@ -138,7 +140,8 @@ def later_table(rows):
 
 def province_table(rows):
     """Temporal F1 and mIoU on each province held out, a row a network; the mean is of those that
-    all were run on."""
+    all were run on.
+    """
     rows = rows.assign(province=rows["split"].str.removeprefix("province:"))
     names = sorted(rows["province"].unique())
     counts = rows.groupby("province")["network"].nunique()
@@ -162,7 +165,8 @@ def cell(values, digits=4):
 
 def gaps_table(rows):
     """One row a network: OA with all months, the points lost to gaps, ECE; mean over the seeds, and
-    their spread."""
+    their spread.
+    """
     lost = {
         "six in a row": "OA_6_in_a_row",
         "30 % missing": "OA_30_missing",
@@ -214,7 +218,8 @@ def speed_table(speed):
 
 def compare_table(rows):
     """One row a method: the mean over the seeds, and their spread where there are several; the best
-    in bold."""
+    in bold.
+    """
     best = rows.groupby("method")[list(NAMES)].mean().max()
 
     def shown(values):
@@ -234,7 +239,8 @@ def compare_table(rows):
 
 def settings_table(compared):
     """What the validation part chose for each method (first seed) on each data set: dict of name ->
-    scores."""
+    scores.
+    """
     chosen = [
         table.drop_duplicates("method").set_index("method")["setting"].map(in_words)
         for table in compared.values()
@@ -263,7 +269,8 @@ def baseline_speed_table(speed):
 
 def card_table(card):
     """Scores of the shipped weights on the test part of their training data, as their file holds
-    them."""
+    them.
+    """
     rows = [[label, f"{card['metrics']['test'][name]:.4f}"] for name, label in NAMES.items()]
     return markdown(["score", "test part"], rows)
 

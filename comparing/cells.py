@@ -1,12 +1,11 @@
-"""One cell of a comparison: a method, trained and tested once. Cells run in parallel and are kept
-as files.
+"""One cell of a comparison: a method, trained and tested once. Cells run in parallel and are kept as files.
 
     cells = [Cell("forest"), Cell("patchnet", seed=1)]
     results = run_cells(cells, data, folder, processes=2)         # one Result a cell, in order
 
-A finished cell is one small file, named by a hash of its settings, of the data and of the code of
-its method, and is written whole: an interrupted run goes on by itself, and nothing old is taken for
-new."""
+A finished cell is one small file, named by a hash of its settings, of the data and of the code of its method, and is
+written whole: an interrupted run goes on by itself, and nothing old is taken for new.
+"""
 
 import hashlib
 import json
@@ -116,7 +115,8 @@ def site_groups(samples, most=12):
     """Group of each sample, to train on one and test on the others: (N,) str.
 
     The part of the site's name before '_' (a province) where that makes 2 to `most` groups; else
-    six groups of sites from west to east, or in order of name."""
+    six groups of sites from west to east, or in order of name.
+    """
     if samples.site is None:
         raise InputError("--study transfer: the samples have no sites; expected a `site` for each")
     prefix = np.array([name.split("_")[0] for name in samples.site])
@@ -135,7 +135,8 @@ def site_groups(samples, most=12):
 
 def parts_for(cell, samples):
     """Row numbers of the three parts. Of a smaller training part, validation is cut to a quarter
-    too (20 at least)."""
+    too (20 at least).
+    """
     if cell.train_group:
         group = site_groups(samples)
         inside = np.flatnonzero(group == cell.train_group)
@@ -169,7 +170,8 @@ def parts_for(cell, samples):
 
 def with_gaps(samples, share, seed=0):
     """Take this share of the months away at random, at least one stays: the same months for every
-    method."""
+    method.
+    """
     if not share:
         return samples
     gone = (
@@ -197,7 +199,8 @@ def run_cell(cell, samples, threads):
 
 def tested(cell, method, test, rows, threads, minutes, cpu_minutes):
     """Labels of the test series by a trained method, timed; returns the Result. rows: of the
-    samples, (n,)."""
+    samples, (n,).
+    """
     method.predict(some(test, 64, 0))  # to warm up
     labels, seconds = [], []
     for share in cell.gaps:
@@ -278,13 +281,15 @@ def work(cell, data, path, threads):
 
 def lock_bars_by_thread():
     """Keep tqdm's lock within this process: one shared by processes is left over when a worker is
-    killed."""
+    killed.
+    """
     tqdm.set_lock(RLock())
 
 
 def run_cells(cells, data, folder, *, processes=1, threads=1):
     """Run the cells that are not finished, in parallel, each on `threads` threads; returns the
-    Results in order."""
+    Results in order.
+    """
     mark = fingerprint(data)
     paths = [cell_path(cell, data, mark, folder) for cell in cells]
     left = {path: cell for path, cell in zip(paths, cells) if not path.is_file()}
@@ -302,7 +307,8 @@ def run_cells(cells, data, folder, *, processes=1, threads=1):
 
 def run_parallel(left, data, processes, threads, bar):
     """Each cell in one of several fresh processes; the first failure stops the rest, finished cells
-    are kept."""
+    are kept.
+    """
     with ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=lock_bars_by_thread
     ) as pool:

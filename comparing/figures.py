@@ -48,7 +48,8 @@ def colour_of(methods):
 
 def score_bars(table):
     """Bars of the scores of every method, with its spread over seeds as a line. table: as
-    `mean_and_spread` gives."""
+    `mean_and_spread` gives.
+    """
     methods = list(table["method"])
     colours, width = colour_of(methods), 0.84 / len(methods)
     figure = Figure(figsize=(11, 4.4), dpi=DPI, layout="constrained")
@@ -84,7 +85,8 @@ def date_errors(true, labels):
     misses, and false ones.
 
     true: (N, T); labels: dict of method -> (N, T). A method that sees changes everywhere meets
-    every true one by chance, so the number of changes without a partner stands beside."""
+    every true one by chance, so the number of changes without a partner stands beside.
+    """
     colours = colour_of(labels)
     total = max(int(change_months(true).sum()), 1)
     month = np.arange(-WINDOW, WINDOW + 1)
@@ -121,7 +123,8 @@ def disagreements(samples, rows, labels, count=6, seed=0):
 
     rows: (n,) of the samples; labels: dict of method -> (n, T). Drawn at random from the tenth of
     the series with most months on which not all methods agree, so that it shows what is typical
-    there; of different sites where it can be."""
+    there; of different sites where it can be.
+    """
     stacked = np.stack(list(labels.values()))
     differ = (stacked != stacked[0]).any(axis=0).mean(axis=1)
     most = np.argsort(-differ, kind="stable")[: max(count, len(rows) // 10)]

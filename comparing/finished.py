@@ -28,7 +28,8 @@ def finished_cell(path, base, samples, data, threads=1):
 
     base: a Cell with what all methods share. Raises InputError when the weights know other bands or
     classes, were trained on other series than those that train here (they might have seen the test
-    part), or score otherwise than their card says."""
+    part), or score otherwise than their card says.
+    """
     method = finished(path)
     parts = parts_for(base, samples)
     refuse_other_series(path, method.net.card, parts, base, samples, data)
@@ -55,7 +56,8 @@ def finished_cell(path, base, samples, data, threads=1):
 
 def refuse_other_series(path, card, parts, base, samples, data):
     """Raise InputError where the card names other bands, classes, data or parts than those of the
-    comparison."""
+    comparison.
+    """
     for what, found, expected in (
         ("bands", card["bands"], samples.bands),
         ("classes", card["legend"].names, samples.legend.names),

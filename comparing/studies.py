@@ -1,5 +1,6 @@
 """What to compare: the cells of the table and of each study of the paper, and the tables made from
-their results."""
+their results.
+"""
 
 from dataclasses import replace
 
@@ -72,13 +73,15 @@ def study_cells(study, methods, samples, base, repeats):
 
 def scores_of(method, true, labels, classes):
     """Scores as published: by month as they are, changes after a 3-month majority filter (not the
-    plain forest)."""
+    plain forest).
+    """
     return filtered_scores(true, labels, classes, width=1 if method == UNFILTERED else 3)
 
 
 def study_table(study, cells, results, samples):
     """One row a result, and in transfer a row for each test group, in gaps one for each share: a
-    DataFrame."""
+    DataFrame.
+    """
     rows = []
     for (value, cell), result in zip(cells, results):
         facts = {
@@ -102,7 +105,8 @@ def study_table(study, cells, results, samples):
 
 def tests_of(study, value, cell, result, samples):
     """The tests within one cell: list of (columns that say which, true labels, predicted
-    labels)."""
+    labels).
+    """
     true = samples.y[result.rows]
     if cell.classes:  # the class itself is 0, the rest 1
         one = samples.legend.names.index(cell.classes[0])
@@ -133,7 +137,8 @@ def transition_table(cells, results, samples):
 
 def mean_and_spread(table, by):
     """Mean over the seeds and, where there are several, the standard deviation beside it as
-    <score>_sd."""
+    <score>_sd.
+    """
     numbers = [
         name
         for name in table.columns

@@ -1,7 +1,8 @@
 """Land cover histories of the simulated set: which class covers how much of a pixel in which month.
 
 The labelling rule: a change month is the first month in whose middle the new cover fills at least
-half of the ground that the old and the new cover share."""
+half of the ground that the old and the new cover share.
+"""
 
 import numpy as np
 
@@ -36,7 +37,8 @@ GRADUAL[0, :] = 0.4
 
 def histories(rng, n):
     """Draw n histories: labels (n, T) int8, and each class's share of the pixel, (n, T, 6), months
-    0 to T - 1."""
+    0 to T - 1.
+    """
     number = rng.choice(NUMBER.size, size=n, p=NUMBER)
     months = np.arange(MONTHS)
     labels, shares = np.empty((n, MONTHS), np.int8), np.zeros((n, MONTHS, 6))
@@ -66,7 +68,8 @@ def histories(rng, n):
 
 def change_months(rng, number):
     """`number` change months in order, from 1 to T - 1, SHORTEST or more apart, every such set
-    equally likely."""
+    equally likely.
+    """
     slack = MONTHS - 1 - (number - 1) * (SHORTEST - 1)
     return (
         np.sort(rng.choice(slack, size=number, replace=False))

@@ -2,7 +2,8 @@
 
 A site is a place of some kilometres: its pixels share the climate, the days on which the satellite
 saw the ground, and the plants, soils and waters of the region. All is drawn from one generator: the
-same seed gives the same site."""
+same seed gives the same site.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple

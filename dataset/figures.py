@@ -1,5 +1,6 @@
 """Figures of the data card: what each class looks like over the months, and a few series that
-change."""
+change.
+"""
 
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def classes(x, y, months):
 
 def changes(x, y, months, seed=3):
     """Eight changing series: blue, red, near and short-wave infrared over the dates, the labels as
-    a strip below."""
+    a strip below.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 

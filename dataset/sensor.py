@@ -1,5 +1,6 @@
 """What Sentinel-2 makes of a month: looks through the air, edges that shift, noise, the median of
-the clear looks."""
+the clear looks.
+"""
 
 import numpy as np
 
@@ -24,7 +25,8 @@ NOISE = np.array(
 
 def looks(rng, site, n):
     """Which of a month's six looks each pixel has, (n, T, L) bool: cloud is shared by the site, its
-    edges are not."""
+    edges are not.
+    """
     common = rng.random((MONTHS, MAX_LOOKS)) < site.clear[:, None]
     return common & (rng.random((n, MONTHS, MAX_LOOKS)) > 0.10)
 
@@ -66,7 +68,8 @@ def observe(rng, site, own, neighbour, edge):
 
 def median(seen, clear):
     """Median over the looks that are clear, (n, T, L, 10) and (n, T, L) -> (n, T, 10); NaN where
-    there is none."""
+    there is none.
+    """
     ordered = np.sort(np.where(clear[..., None], seen, np.inf), axis=2)
     count = clear.sum(2)[..., None, None]  # (n, T, 1, 1)
     low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, 2)[:, :, 0]
@@ -84,7 +87,8 @@ def snowfall(rng, site, ground, hold):
 
 def offset(rng, counts):
     """Counts (n, T, 10) of 1e-4; a few series 1000 too high from a month of the last year on, as
-    after 2022-01-25."""
+    after 2022-01-25.
+    """
     shifted = rng.random(len(counts)) < 0.02
     start = rng.integers(MONTHS - 12, MONTHS, len(counts))
     return counts + 1000 * (shifted[:, None] & (np.arange(MONTHS) >= start[:, None]))[..., None]

@@ -1,13 +1,11 @@
-"""Make the simulated urban samples, dataset/urban.npz, from radiative transfer. See
-dataset/README.md.
+"""Make the simulated urban samples, dataset/urban.npz, from radiative transfer. See dataset/README.md.
 
-    python dataset/simulate.py                                        the set that ships (12,000
-    series, seed 0) python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
-    python dataset/simulate.py --figures img                          the data card's figures, from
-    the set in --out
+    python dataset/simulate.py                                        the set that ships (12,000 series, seed 0)
+    python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
+    python dataset/simulate.py --figures img                          the data card's figures, from the set in --out
 
-Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever
---processes is."""
+Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever --processes is.
+"""
 
 import argparse
 import importlib.util
@@ -34,7 +32,8 @@ SITE_SIZE = 150  # series a site: 12,000 are 80 sites
 
 def covers(rng, site, n):
     """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10), in the order
-    of CLASSES."""
+    of CLASSES.
+    """
     tables = {kind: vegetation.grow(rng, kind) for kind in vegetation.TYPES}
     topsoil = surfaces.soil(rng, site, n, bright=(0.35, 0.85), rough=(0.1, 0.5))
     subsoil = surfaces.soil(
@@ -60,7 +59,8 @@ def covers(rng, site, n):
 
 def flood(rng, site, n):
     """Share of the pixel under water for a month or two: no change. (n, T), only in wet months of
-    low fields."""
+    low fields.
+    """
     wet = site.wetness > 0.6
     low_lying = (rng.random((n, 1)) < 0.15) * rng.uniform(0.3, 0.8, (n, 1))
     return surfaces.runs(rng, n, climate.MONTHS, chance=0.02, longest=2) * wet * low_lying
@@ -68,7 +68,8 @@ def flood(rng, site, n):
 
 def simulate_site(seed, number):
     """One site: counts (SITE_SIZE, 10, T) int16, labels (SITE_SIZE, T) int8, lonlat (SITE_SIZE, 2),
-    the site's name."""
+    the site's name.
+    """
     rng = np.random.default_rng([seed, number])
     site = climate.make_site(rng, number)
     n = SITE_SIZE

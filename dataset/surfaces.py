@@ -1,5 +1,6 @@
 """Soil, water and impervious surfaces of the simulated set, each as reflectance in the ten bands,
-(n, T, 10)."""
+(n, T, 10).
+"""
 
 import numpy as np
 
@@ -40,7 +41,8 @@ def soil(rng, site, n, *, bright, rough):
 
     The dry spectrum is the one that PROSAIL carries, tilted by the region's soil type; water
     darkens it exponentially towards its saturated reflectance, most in the short-wave infrared
-    (Lobell & Asner 2002)."""
+    (Lobell & Asner 2002).
+    """
     from prosail import spectral_lib
 
     wavelengths, weights = band_weights()
@@ -77,7 +79,8 @@ def water(rng, site, n, bottom):
 
     Deep water after Gordon et al. 1988 with the numbers of Lee et al. 2002; the bottom and the way
     through the surface after Lee et al. 1998, 1999. Dissolved matter after Bricaud et al. 1981,
-    sediment after Babin et al. 2003. bottom (n, T, 10): reflectance of the wet ground below."""
+    sediment after Babin et al. 2003. bottom (n, T, 10): reflectance of the wet ground below.
+    """
     shape = (n, site.days.size)
     kind = rng.choice(3, size=(n, 1), p=(0.3, 0.45, 0.25))  # clear, turbid, algae
     summer = 0.5 - 0.5 * np.cos(2 * np.pi * (site.days - 35) / 365.25)
@@ -118,7 +121,8 @@ def water(rng, site, n, bottom):
 
 def water_year(rng, site, pure, shore, plants):
     """What happens to a water surface and leaves it water: low stands, floating plants, ice. All
-    (n, T, 10)."""
+    (n, T, 10).
+    """
     n, months = pure.shape[:2]
     summer = 0.5 - 0.5 * np.cos(2 * np.pi * (site.days - 35) / 365.25)
     low = (
@@ -145,7 +149,8 @@ def water_year(rng, site, pure, shore, plants):
 
 def impervious(rng, site, n, plants):
     """Roofs, roads and yards: two or three materials, shade and up to a third of vegetation, (n, T,
-    10)."""
+    10).
+    """
     months = site.days.size
     spectra = np.array(list(MATERIALS.values()))
     odds = MATERIAL_ODDS / MATERIAL_ODDS.sum()
@@ -189,7 +194,8 @@ def impervious(rng, site, n, plants):
 
 def runs(rng, n, months, *, chance, longest):
     """True in random runs of 1 to `longest` months that start with `chance` in any month, (n,
-    T)."""
+    T).
+    """
     length = np.where(
         rng.random((n, months)) < chance, rng.integers(1, longest + 1, (n, months)), 0
     )

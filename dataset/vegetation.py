@@ -4,7 +4,8 @@ and senescence.
 PROSAIL (Jacquemoud et al. 2009) is run for every plant on a grid of leaf area index, senescence and
 sun zenith. Kept is not the canopy's reflectance but the four-stream terms of SAIL (Verhoef 1984,
 Verhoef et al. 2007), averaged over each Sentinel-2 band: any soil can then be put under the canopy.
-Terms between grid points are interpolated."""
+Terms between grid points are interpolated.
+"""
 
 from functools import lru_cache
 
@@ -60,7 +61,8 @@ SYSTEMS = {
 @lru_cache(maxsize=1)
 def band_weights():
     """Wavelengths (W,) in nm and their weights in the ten bands, (W, 10): the mean of Sentinel-2A
-    and 2B responses."""
+    and 2B responses.
+    """
     from pyrsr import __path__ as package
 
     wavelengths, weights = np.arange(400, 2501), np.zeros((2101, 10))
@@ -78,7 +80,8 @@ def band_weights():
 
 def grow(rng, kind):
     """Run PROSAIL for PLANTS plants of a type: the table of four-stream terms, (P, LAI, senescence,
-    sun, 7, 10)."""
+    sun, 7, 10).
+    """
     from prosail.FourSAIL import foursail
     from prosail.prospect_d import run_prospect
 
@@ -133,7 +136,8 @@ def canopy(table, plant, leaf_area, senescence, zenith, soil):
     """Reflectance of a canopy over soil, (n, T, 10).
 
     plant (n,) picks from the table; leaf_area, senescence (n, T); zenith (T,) degrees; soil (n, T,
-    10) reflectance."""
+    10) reflectance.
+    """
     axes = [
         np.interp(value, grid, np.arange(grid.size))
         for value, grid in (
@@ -165,7 +169,8 @@ def canopy(table, plant, leaf_area, senescence, zenith, soil):
 
 def season(days, start, end, rise, fall):
     """Share of a growing season, (n, T) in 0..1: logistic rise at `start`, fall at `end`, (n, Y)
-    days, one a year."""
+    days, one a year.
+    """
     days = days[None, :, None]
     start, end = start[:, None], end[:, None]
     rise, fall = np.reshape(rise, (-1, 1, 1)), np.reshape(fall, (-1, 1, 1))
@@ -176,7 +181,8 @@ def season(days, start, end, rise, fall):
 
 def woodland(rng, site, n, tables, soil):
     """Evergreen, deciduous or mixed wood, (n, T, 10). Crowns shade each other, most at low sun: Li
-    & Strahler 1985."""
+    & Strahler 1985.
+    """
     share = np.clip(
         (site.temperature.mean() - 8) / 10, 0.12, 0.9
     )  # more evergreen where winters are mild

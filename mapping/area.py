@@ -13,7 +13,8 @@ def pixel_hectares(geobox):
 
     In projected coordinates it is the pixel's own area. Where the CRS is geographic, or a
     projection that distorts area (Web Mercator), it is the area on the ellipsoid of the row's
-    middle pixel."""
+    middle pixel.
+    """
     height, width = geobox.shape
     on_ground = ellipsoid_hectares(geobox, np.arange(height), width // 2)
     if geobox.crs.geographic:
@@ -26,7 +27,8 @@ def pixel_hectares(geobox):
 
 def ellipsoid_hectares(geobox, rows, column):
     """Area on the ellipsoid of the pixels at `rows` of a column, from the geodesic polygon of their
-    corners."""
+    corners.
+    """
     crs = geobox.crs.proj
     to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     geod = crs.get_geod() or Geod(ellps="WGS84")

@@ -29,7 +29,8 @@ class CubeReader:
     x).
 
     names: what the cube calls (time, band, y, x); steps and bands: positions in the cube, in our
-    order."""
+    order.
+    """
 
     path: str
     engine: str
@@ -84,7 +85,8 @@ def open_cube(path, engine):
 
 def find_cube(path, engine, bands):
     """Source of a Zarr (version 2 or 3) or NetCDF cube (time, band, y, x), or of ten variables
-    (time, y, x)."""
+    (time, y, x).
+    """
     cube = open_cube(str(path), engine)
     names = tuple(
         next((name for name in known if name in cube.dims), None) for known in DIMENSIONS.values()
@@ -142,7 +144,8 @@ def find_cube(path, engine, bands):
 
 def check_chunks(path, variables):
     """Raise InputError for a Zarr chunk that was cut short: the Blosc decoder would read on beyond
-    its end."""
+    its end.
+    """
     for name in variables:
         array = zarr.open_array(str(path), path=name, mode="r")
         if array.shards is not None or not any(
@@ -175,7 +178,8 @@ def cube_months(path, cube, time):
 
 def cube_geobox(path, cube, stored, y, x):
     """Grid of a cube: the GeoTransform it carries, else from the coordinates of its pixel
-    centres."""
+    centres.
+    """
     crs = stored.odc.crs or cube.odc.crs
     if crs is None:
         attributes = cube.attrs | stored.attrs

@@ -1,5 +1,6 @@
 """Figures of a finished map: map.png shows it at a glance, classes.png and transitions.png its
-summary."""
+summary.
+"""
 
 from pathlib import Path
 
@@ -20,7 +21,8 @@ REST, REST_COLOUR = "other transitions", "#7a7a7a"
 
 def draw_figures(rasters, folder, products, rows):
     """Draw the three figures of the map in the folder `rasters` into `folder`; rows:
-    `mapping.mosaic.summary`."""
+    `mapping.mosaic.summary`.
+    """
     rasters, folder = Path(rasters), Path(folder)
     transitions = largest_transitions([row for row in rows if row[0] == "transition"], products)
     months = products["labels"].bands
@@ -39,7 +41,8 @@ def draw_figures(rasters, folder, products, rows):
 
 def largest_transitions(rows, products):
     """Transitions by area, largest first: list of (codes, text, colour, {month: hectares}), the
-    last one the rest."""
+    last one the rest.
+    """
     by_kind = {}
     for _, month, _, from_class, to_class, _, hectares in rows:
         dates = by_kind.setdefault(f"{from_class} to {to_class}", {})
@@ -69,7 +72,8 @@ def largest_transitions(rows, products):
 
 def draw_map(folder, products, transitions):
     """Four panels: land cover in the first and in the last month, when it changed, and from what to
-    what."""
+    what.
+    """
     months, legend = products["labels"].bands, products["labels"]
     first, last = (thinned(folder / "labels.tif", band) for band in (1, len(months)))
     dates, kinds, reason = (
@@ -160,7 +164,8 @@ def date_bar(figure, axis, months):
 
 def named_months(months, most):
     """Places and names of at most `most` months for an axis, spread evenly and Januaries among
-    them."""
+    them.
+    """
     step = next((step for step in (1, 2, 3, 4, 6) if len(months) <= step * most), 12)
     chosen = [i for i, month in enumerate(months) if (int(month[-2:]) - 1) % step == 0]
     return chosen, [months[i] for i in chosen]
@@ -175,7 +180,8 @@ def why_unlabelled(reason):
 
 def ground_step(path):
     """Ground distance in metres of one pixel to the right and one down, in the middle of a
-    raster."""
+    raster.
+    """
     with rasterio.open(path) as raster:
         to_lonlat = Transformer.from_crs(raster.crs.to_wkt(), "EPSG:4326", always_xy=True)
         row, column = raster.height / 2, raster.width / 2
@@ -248,7 +254,8 @@ def draw_classes(rows, months, legend):
 
 def stack_bars(axis, bottom, height, colour, text):
     """A bar for each month upon what is there: one value a month, nothing slopes in between.
-    Returns the new top."""
+    Returns the new top.
+    """
     axis.stairs(
         bottom + height,
         np.arange(len(height) + 1) - 0.5,

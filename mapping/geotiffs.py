@@ -19,7 +19,8 @@ from utils.errors import InputError
 @dataclass(frozen=True)
 class GeoTiffReader:
     """Reads months out of GeoTIFFs; places: for each month the file and its C band numbers (from
-    1)."""
+    1).
+    """
 
     places: tuple
 

@@ -11,7 +11,8 @@ def keep_memory():
     library is glibc.
 
     To give large arrays back and have them anew costs as much time as reading does, on virtual
-    machines much more."""
+    machines much more.
+    """
     trim_threshold, mmap_max, arena_max = -1, -4, -8  # numbers of malloc.h
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,5 +1,6 @@
 """From finished windows to the map: Cloud-Optimised GeoTIFFs, summary, figures; one window in
-memory at a time."""
+memory at a time.
+"""
 
 import csv
 import shutil
@@ -31,7 +32,8 @@ def assemble(parts, raw, windows, stack, products, filter_width):
 
     parts: the work folder; windows: all of the stack; products: as `products_for` gives;
     filter_width: of the spatial majority filter, pixels. Returns the counts of
-    `mapping.products.count` for the whole area, in square millimetres. Raises InputError."""
+    `mapping.products.count` for the whole area, in square millimetres. Raises InputError.
+    """
     raw = empty(raw)
     totals = [0, 0]
     lines = {}
@@ -105,7 +107,8 @@ def summary(classes, transitions, months, legend):
 
     classes, transitions: as `assemble` returns them. Two kinds: 'class', one row for every class
     (and 'no label') and month; 'transition', one for every transition and month in which it
-    happened. Hectares are those of the ground."""
+    happened. Hectares are those of the ground.
+    """
     names = legend.names
     rows = [
         (

@@ -1,5 +1,6 @@
 """From the command line of map.py to the finished map: plan, label what is missing, assemble,
-publish."""
+publish.
+"""
 
 import sys
 import time
@@ -57,7 +58,8 @@ def make_map(args):
 
 def plan(args, stack):
     """Windows of the stack, and the settings that decide its map's pixels: parts of others are
-    never mixed in."""
+    never mixed in.
+    """
     size = (args.window, args.window) if args.window else window_size(stack)
     windows = windows_of(stack.geobox.shape, size)
     settings = {

@@ -15,7 +15,8 @@ def window_products(parts, windows, months, filter_width, n_classes, row_area, w
     `windows`.
 
     windows: top -> left -> Window; filter_width: of the spatial majority filter, pixels, 1 = none;
-    row_area (Y,) int64: area of a pixel in each row of the stack."""
+    row_area (Y,) int64: area of a pixel in each row of the stack.
+    """
     area, (top, left) = load_area(parts, windows, window, halo=filter_width // 2)
     labels = area[:-2].view(np.int8)  # 255 becomes -1
     if filter_width > 1:
@@ -35,7 +36,8 @@ def transitions_of(labels):
 
     labels (T, y, x): a pixel has a label in every month, or -1 in every month.
     `utils.changes.transitions` finds the same, and more slowly, where some months only are
-    labelled."""
+    labelled.
+    """
     flat = labels.reshape(len(labels), -1)
     month, pixel = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), flat.shape[1])
     return pixel, month + 1, flat[month, pixel], flat[month + 1, pixel]
@@ -43,7 +45,8 @@ def transitions_of(labels):
 
 def change_rasters(labels, found, months):
     """change_count, first_change, last_change and from_to, each (1, y, x), from the transitions of
-    a window."""
+    a window.
+    """
     pixel, month, from_class, to_class = found
     shape = labels.shape[1:]
     labelled = (labels[0] >= 0).ravel()
@@ -74,7 +77,8 @@ def count(labels, found, n_classes, row_area):
 
     row_area (y,) int64: area of a pixel in each row. Returns classes (2, 1 + K, T), first those
     without a label, and transitions (2, T, K, K): month, from-class, to-class; pixels, then area,
-    in int64."""
+    in int64.
+    """
     pixel, month, from_class, to_class = found
     row = pixel // labels.shape[2]
     # Pixels of each class in the first month; from then on only what changes is counted.

@@ -4,7 +4,8 @@ Cloud-Optimised GeoTIFF.
 A raster's meaning is in its file: band descriptions, nodata, a colour table, and the tags `value_2
 = grassland` and `colour_2 = #9ccf6b`. TIFF has colour tables for single bands of 8 or 16 bits only;
 the tags hold the colours of all. `NAME.qml` beside each is its QGIS style, which QGIS takes up by
-itself."""
+itself.
+"""
 
 from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr
@@ -146,7 +147,8 @@ def products_for(legend, months):
 
 def from_to(from_class, to_class):
     """Code of a transition: 304 is from the third class to the fourth; 0 stays free for no
-    change."""
+    change.
+    """
     return (from_class + 1) * 100 + to_class + 1
 
 
@@ -172,7 +174,8 @@ def transition_colour(legend, from_class, to_class):
 
 def create(path, product, geobox):
     """Open a tiled, uncompressed GeoTIFF for a product, to be filled window by window and
-    closed."""
+    closed.
+    """
     height, width = geobox.shape
     raster = rasterio.open(
         path,
@@ -204,7 +207,8 @@ def create(path, product, geobox):
 
 def colour_table(product):
     """value -> (red, green, blue, alpha), every value that the type can hold; those without a
-    meaning transparent."""
+    meaning transparent.
+    """
     table = {value: (0, 0, 0, 0) for value in range(np.iinfo(product.dtype).max + 1)}
     return table | {value: (*rgb(colour), 255) for value, colour in product.colours.items()}
 

@@ -2,7 +2,8 @@
 to be read.
 
 `mapping.geotiffs` and `mapping.cubes` look at the headers and give a Source; its reader gives the
-stored numbers of any window. What these numbers mean is worked out in `mapping.stack`."""
+stored numbers of any window. What these numbers mean is worked out in `mapping.stack`.
+"""
 
 import re
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Source:
 
     months (M,) datetime64[M] in order; dtype: of the stored numbers; chunk (y, x): pixels stored
     together; scale, offset (M, C) as the file declares them; nodata: the declared values;
-    reader.read(steps, rows, columns) -> (M, C, y, x) stored numbers."""
+    reader.read(steps, rows, columns) -> (M, C, y, x) stored numbers.
+    """
 
     path: str
     months: np.ndarray
@@ -59,14 +61,16 @@ class Source:
 
 def month_in(name):
     """Return the month written in a name as datetime64[M], None if there is none or more than
-    one."""
+    one.
+    """
     found = {f"{year}-{month}" for year, month in MONTH.findall(str(name))}
     return np.datetime64(found.pop(), "M") if len(found) == 1 else None
 
 
 def band_in(name):
     """Return the Sentinel-2 band that a name speaks of ('B02', '2019-02 B2', 'red', 'nir08'), None
-    if none."""
+    if none.
+    """
     for token in re.split(r"[^0-9A-Za-z]+", str(name or "")):
         match = BAND.fullmatch(token)
         if match and token[0] in "bB":
@@ -76,7 +80,8 @@ def band_in(name):
 
 def chosen_bands(path, names, bands):
     """Positions of `bands` among the bands of a file, whose names may be unknown (None): then it
-    must hold all ten."""
+    must hold all ten.
+    """
     found = [band_in(name) for name in names]
     if all(band in found for band in bands):
         return [found.index(band) for band in bands]

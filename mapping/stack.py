@@ -1,8 +1,9 @@
 """An area's rasters as one lazy array (month, band, y, x) of surface reflectance x 10^4.
 
-stack = open_stack("monthly/")                       # a folder of GeoTIFFs, one GeoTIFF, a Zarr or
-NetCDF cube stack.array.isel(y=slice(0, 256), x=slice(0, 256))   # xarray; pixels are read when they
-are asked for x, months = read_series("monthly/", (112.913, 28.100))"""
+stack = open_stack("monthly/")                       # a folder of GeoTIFFs, one GeoTIFF, a Zarr or NetCDF cube
+stack.array.isel(y=slice(0, 256), x=slice(0, 256))   # xarray; pixels are read when they are asked for
+x, months = read_series("monthly/", (112.913, 28.100))
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +37,8 @@ class Stack:
 
     months (T,) datetime64[M]; bands: C names; geobox: grid and CRS; chunk (y, x): pixels stored
     together; array (month, band, y, x) int16: reflectance x 10^4, -32768 = no observation; notes:
-    lines that a user should see."""
+    lines that a user should see.
+    """
 
     source: Source
     months: np.ndarray
@@ -67,7 +69,8 @@ class Stack:
         """Reflectance x 10^4 of a window: (T, C, y, x) int16, or of the months `steps` only.
 
         rows, columns: slices with start and stop. Months that the stack lacks are filled with no
-        observation."""
+        observation.
+        """
         steps = np.arange(len(self.months)) if steps is None else np.asarray(steps)
         there = np.flatnonzero(np.isin(self.months[steps], self.source.months))
         stored = np.searchsorted(self.source.months, self.months[steps[there]])
@@ -101,7 +104,8 @@ class LazyReflectance(BackendArray):
 
     def _read(self, key):
         """Read the covering window, then take from it what was asked for (single positions, steps,
-        bands)."""
+        bands).
+        """
         picks, windows = [], []
         for index, size in zip(key, self.shape):
             positions = np.arange(size)[index]
@@ -128,7 +132,8 @@ def reflectance(raw, scale, offset, nodata):
 
     raw (C, y, x) of any number type; scale, offset (C,); nodata: stored numbers that mean no data.
     Returns (C, y, x) int16, -32768 = no observation: declared no data, NaN, marks such as -9999 and
-    32767, or 0 in every band."""
+    32767, or 0 in every band.
+    """
     if (
         raw.dtype == np.int16
         and (scale == 1).all()
@@ -144,7 +149,8 @@ def reflectance(raw, scale, offset, nodata):
 
 def plain_reflectance(raw, zero_is_nodata):
     """What `reflectance` gives for int16 that is reflectance x 10^4 already: the common case, in
-    fewer passes."""
+    fewer passes.
+    """
     lowest, highest = raw.min(axis=0), raw.max(axis=0)  # (y, x)
     if zero_is_nodata:
         raw = np.where(raw == 0, NO_OBSERVATION, raw)
@@ -159,7 +165,8 @@ def plain_reflectance(raw, zero_is_nodata):
 
 def scaled_and_missing(raw, scale, nodata):
     """Stored numbers of one month times scale, (C, y, x), and where there is none, bool (C, y,
-    x)."""
+    x).
+    """
     plain = raw.dtype.kind in "iu" and (scale == 1).all()
     scaled = raw if plain else raw * scale.astype(np.float32)[:, None, None]
     missing = ~((scaled > LOWEST) & (scaled < HIGHEST))  # NaN too: it is neither
@@ -173,7 +180,8 @@ def scaled_and_missing(raw, scale, nodata):
 
 def find_source(path, *, first_month=None, bands=BANDS):
     """Recognise the kind of stack and return its Source; raises InputError in one line for what
-    cannot be used."""
+    cannot be used.
+    """
     path = Path(path)
     if not path.exists():
         raise InputError(
@@ -197,7 +205,8 @@ def open_stack(path, *, first_month=None, bands=BANDS, scale=None, nodata=(), of
     10^4; None takes the file's, and x 10,000 where values are reflectance from 0 to 1. nodata: more
     stored numbers that mean no data. offset: 'none'; 'VALUE' or 'VALUE@YYYY-MM', added to
     reflectance x 10^4 (from that month on); 'auto' takes away the step of processing baseline 04.00
-    where there is one. Returns a Stack. Raises InputError."""
+    where there is one. Returns a Stack. Raises InputError.
+    """
     source = find_source(path, first_month=first_month, bands=bands)
     months = np.arange(source.months[0], source.months[-1] + 1)
     file_scale, file_offset = source.scale, source.offset
@@ -256,7 +265,8 @@ def survey(stack):
     brightest band.
 
     dark is the 2nd percentile, NaN where a month has too few observations; both in the units that
-    `scale` gives."""
+    `scale` gives.
+    """
     height, width = stack.geobox.shape
     places = ((4, 4), (2, 2), (6, 6), (2, 6), (6, 2))[
         : 1 if np.prod(stack.source.chunk) > 2**20 else 5
@@ -286,7 +296,8 @@ def step_month(months, dark):
 
     months (M,); dark (M, C) reflectance x 10^4. Each month is compared with the same month of the
     years before, so that seasons do not count. Land that changes brightens some bands more than
-    others, and leaves blue dark; the step lifts all bands alike."""
+    others, and leaves blue dark; the step lifts all bands alike.
+    """
     before, after = months < STEP_MONTH, months > STEP_MONTH
     rises = [
         dark[i] - np.nanmedian(earlier, axis=0)
@@ -320,7 +331,8 @@ def read_series(path, lonlat, *, first_month=None, **options):
     """One pixel of a stack: x (C, T) float32 reflectance x 10^4, NaN = no observation; months (T,).
 
     lonlat: degrees (WGS 84). first_month and options as in `open_stack`. Raises InputError outside
-    the stack."""
+    the stack.
+    """
     stack = open_stack(path, first_month=first_month, **options)
     across = Transformer.from_crs("EPSG:4326", stack.geobox.crs.to_wkt(), always_xy=True)
     column, row = ~stack.geobox.transform @ across.transform(*lonlat)

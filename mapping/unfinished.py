@@ -2,7 +2,8 @@
 go on.
 
 `settings.json` says what decides the pixels: stack, weights, flags. Parts are never mixed with
-those of other settings."""
+those of other settings.
+"""
 
 import hashlib
 import json
@@ -21,7 +22,8 @@ FINISHED = "config.json"  # in OUT: the map is whole, and these were its setting
 
 def fingerprint(path):
     """SHA-256 over names, sizes and times of change of a stack's files: another stack under this
-    name shows."""
+    name shows.
+    """
     path = Path(path)
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
@@ -108,7 +110,8 @@ def load_area(parts, windows, window, *, halo):
     """Layers (L, y, x) of a window and of `halo` pixels around it, as far as the stack goes.
 
     windows: top -> left -> Window, all of the stack. Returns the layers, and the row and column at
-    which the window begins in them. Raises InputError for a damaged part."""
+    which the window begins in them. Raises InputError for a damaged part.
+    """
 
     def covering(starts, start, stop):
         """Those of the sorted starts whose windows may reach into start .. stop."""
@@ -144,7 +147,8 @@ def load_piece(parts, window, rows, columns):
 
 def publish(folder, out, settings):
     """Move finished files from `folder` into `out`, then say that the map is whole and remove the
-    work folder."""
+    work folder.
+    """
     out = Path(out)
     try:
         for file in sorted(Path(folder).iterdir()):

@@ -1,7 +1,8 @@
 """A window of a stack -> labels of its pixels. What runs on each worker.
 
 Every pixel is labelled for itself, so the labels do not depend on how the area is cut into windows,
-nor on which worker does which. What looks at neighbours comes later, in `mapping.products`."""
+nor on which worker does which. What looks at neighbours comes later, in `mapping.products`.
+"""
 
 import hashlib
 import itertools
@@ -37,7 +38,8 @@ class Job:
     """What labelling a window takes.
 
     min_months: months with an observation that a pixel needs for labels; threads: of the network in
-    each process, None = as many as Dask gives the worker."""
+    each process, None = as many as Dask gives the worker.
+    """
 
     stack: Stack
     weights: str
@@ -78,7 +80,8 @@ def windows_of(shape, size):
 
 def window_size(stack):
     """Rows and columns of the windows: whole storage chunks, so that none is read twice, of a
-    bounded size."""
+    bounded size.
+    """
     size = [min(pair) for pair in zip(stack.source.chunk, stack.geobox.shape)]
     month = 48 / len(stack.months)
     if np.prod(size) > LARGEST * month:  # chunks too large: cut them into full-width pieces
@@ -108,7 +111,8 @@ def check_network(card, stack):
 
 def label_window(job, window):
     """Label one window: (T + 2, y, x) uint8, the labels of each month (255 = none), confidence in
-    percent, reason."""
+    percent, reason.
+    """
     keep_memory()
     rows, columns = window.slices
     block = job.stack.array.isel(y=rows, x=columns).to_numpy()  # (T, C, y, x)
@@ -122,7 +126,8 @@ def label_window(job, window):
 
 def label_block(job, block):
     """Labels (T, y, x) int8, confidence (y, x) uint8 percent, reason (y, x) uint8 of reflectance
-    (T, C, y, x)."""
+    (T, C, y, x).
+    """
     months, bands, height, width = block.shape
     # -32768 is the smallest of all: a month's lowest band tells whether every band was seen.
     observed = sum((month.min(axis=0) != NO_OBSERVATION).astype(np.uint16) for month in block)
@@ -147,7 +152,8 @@ def as_series(pixels, usable):
     the last of them.
 
     So all batches have one shape, and no bit of a label depends on the window. The series stay
-    innermost in memory, as the network takes them, and where they can be are not even copied."""
+    innermost in memory, as the network takes them, and where they can be are not even copied.
+    """
     if not len(usable) == pixels.shape[2] == -(-len(usable) // BATCH) * BATCH:
         pixels = pixels.take(np.pad(usable, (0, -len(usable) % BATCH), mode="edge"), axis=2)
     return pixels.transpose(2, 1, 0)

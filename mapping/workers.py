@@ -2,7 +2,8 @@
 cluster.
 
 All three take the same calls (`submit`, as in concurrent.futures), so nothing else knows which it
-is."""
+is.
+"""
 
 import itertools
 import multiprocessing
@@ -26,7 +27,8 @@ FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 @dataclass(frozen=True)
 class Workers:
     """executor: has `submit`; at_once: windows under way; threads: of the network in a process
-    (None: Dask says)."""
+    (None: Dask says).
+    """
 
     executor: object
     at_once: int
@@ -44,7 +46,8 @@ def start_fork_server():
     forked.
 
     It goes on beside the caller's own imports. Where there is no fork, workers start as Dask starts
-    them, and later."""
+    them, and later.
+    """
     if FORKS:
         forkserver.set_forkserver_preload(["distributed", "mapping.windows"])
         forkserver.ensure_running()
@@ -53,7 +56,8 @@ def start_fork_server():
 @contextmanager
 def open_workers(workers=0, scheduler=None):
     """Yield Workers: this process alone (workers 0), `workers` local Dask processes, or those of a
-    Dask scheduler."""
+    Dask scheduler.
+    """
     if scheduler is None and workers == 0:
         executor = ThreadPoolExecutor(AHEAD)
         try:

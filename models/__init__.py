@@ -1,9 +1,10 @@
 """The networks: build one by name, save it, load it, label series with it.
 
-net = build("fcn", bands=BANDS, legend=URBAN)        # net(x): (B, C, T) reflectance x 10^4 with NaN
--> (B, K, T) save("model_data/mine.safetensors", net, training={...}) net =
-load("model_data/mine.safetensors") labels, confidence = label(net, x)                   # (N, T)
-int8, (N, T) float32"""
+net = build("fcn", bands=BANDS, legend=URBAN)        # net(x): (B, C, T) reflectance x 10^4 with NaN -> (B, K, T)
+save("model_data/mine.safetensors", net, training={...})
+net = load("model_data/mine.safetensors")
+labels, confidence = label(net, x)                   # (N, T) int8, (N, T) float32
+"""
 
 from models.build import NETWORKS, build, count_parameters
 from models.label import as_tensor, label, predict

@@ -28,7 +28,8 @@ READABLE_FROM = {
 
 def build(name, *, bands, legend, **arguments):
     """Return a new network with a `card` that says what it is. Raises InputError for a name that is
-    not in NETWORKS."""
+    not in NETWORKS.
+    """
     if name not in NETWORKS:
         raise InputError(f"--model {name}: not known; expected one of {', '.join(NETWORKS)}")
     defaults = {

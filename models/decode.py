@@ -11,7 +11,8 @@ def decode(logits, switch_cost):
     logits are) to be made, so a single odd month makes none, and a real change sits at its
     likeliest month. One cost for all transitions did as well on validation as a learned matrix, and
     needs no statistics of transitions that another area would not share. logits (B, K, T) -> labels
-    (B, T) int64. With cost 0 this is the argmax. Fastest where B is innermost in memory."""
+    (B, T) int64. With cost 0 this is the argmax. Fastest where B is innermost in memory.
+    """
     score = logits.permute(2, 1, 0)  # (T, K, B)
     if switch_cost <= 0:
         return leaders(score).T
@@ -48,7 +49,8 @@ def leaders(score):
     """Class with the highest score, the first of equals: (T, K, B) -> (T, B) int64.
 
     It is the number of classes before the first that reaches the highest: several times faster than
-    torch.argmax, which is slow on a CPU over an axis that is not the last."""
+    torch.argmax, which is slow on a CPU over an axis that is not the last.
+    """
     highest = score.amax(dim=1)
     lower = score[:, 0] < highest
     labels = lower.to(torch.uint8)

@@ -1,5 +1,6 @@
 """DeepLab v3+ in time: an atrous pyramid over a quarter of the months, joined with full-length
-features."""
+features.
+"""
 
 import torch
 from torch import nn
@@ -15,7 +16,8 @@ def unit(before, after, kernel=3, dilation=1, stride=1):
 
 class DeepLab(nn.Module):
     """Chen et al. 2018, one-dimensional: encoder to T/4, pyramid of dilations 1, 2, 4 and the mean,
-    low-level skip."""
+    low-level skip.
+    """
 
     def __init__(self, n_bands, n_classes, width=64, dilations=(1, 2, 4)):
         super().__init__()

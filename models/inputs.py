@@ -1,5 +1,6 @@
 """What every network does first: fill the months without observation, scale, and say which months
-were seen."""
+were seen.
+"""
 
 import torch
 from torch import nn
@@ -9,7 +10,8 @@ def fill(x):
     """Fill NaN months by linear interpolation in time, the ends by the nearest observation.
 
     x (B, C, T) with NaN -> (filled (B, C, T), seen (B, 1, T) 1.0 where the month has an observation
-    in every band). A series without any observation becomes 0."""
+    in every band). A series without any observation becomes 0.
+    """
     observed = torch.isfinite(x)
     seen = observed.all(dim=1, keepdim=True)
     if bool(seen.all()):
@@ -37,7 +39,8 @@ class Inputs(nn.Module):
     """Filled and standardised reflectance with a validity mask: (B, C, T) -> (B, C + 1, T).
 
     Mean and spread of each band are measured on the training samples (`fit`) and saved with the
-    network."""
+    network.
+    """
 
     def __init__(self, n_bands):
         super().__init__()

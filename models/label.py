@@ -1,5 +1,6 @@
 """Label series with a network. This file alone knows of threads, batches and the layout in
-memory."""
+memory.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +22,8 @@ AT_ONCE = 1024
 @torch.inference_mode()
 def predict(net, x, *, batch_size=BATCH):
     """Return class probabilities (N, K, T) float32 of series x (N, C, T), float with NaN or int16
-    with -32768."""
+    with -32768.
+    """
     out = np.empty((len(x), len(net.card["legend"]), x.shape[-1]), np.float32)
     for start in range(0, len(x), batch_size):
         out[start : start + batch_size] = (
@@ -36,7 +38,8 @@ def label(net, x, *, batch_size=BATCH):
 
     The labels are decoded with the network's `switch_cost` (see models/decode.py), 0 where training
     chose none. On a CPU each of torch's threads takes batches of its own: two threads on one small
-    product mostly wait for each other."""
+    product mostly wait for each other.
+    """
     labels = np.empty((len(x), x.shape[-1]), np.int8)
     confidence = np.empty((len(x), x.shape[-1]), np.float32)
 
@@ -75,7 +78,8 @@ def label(net, x, *, batch_size=BATCH):
 
 def scores_of(net, x):
     """Logits (B, K, T) of series x, float32, the series innermost in memory, as `decode` likes
-    them."""
+    them.
+    """
     device = next(net.parameters()).device
     at_once = len(x) if device.type == "cuda" else AT_ONCE
     parts = [

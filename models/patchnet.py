@@ -4,7 +4,8 @@ The work is a handful of matrix products on arrays that stay in the processor's 
 months is one token (Dosovitskiy et al. 2021), and instead of convolving, each layer moves a part of
 the channels one token on or back before a plain product (temporal shift, Lin et al. 2019). No norm,
 so nothing between the products but a ReLU. Series are innermost in memory: a token moves by an
-offset, and every step runs along whole rows."""
+offset, and every step runs along whole rows.
+"""
 
 import torch
 from torch import nn
@@ -15,7 +16,8 @@ class PatchNet(nn.Module):
     shift moves.
 
     A month without observation in every band enters as 0, with a flag beside it; lengths are padded
-    with such months."""
+    with such months.
+    """
 
     # Small: an epoch takes a second, and it keeps on learning. Seasons and building have a
     # direction in time: to end on series as they run makes fewer errors at sites it knows; never to
@@ -70,7 +72,8 @@ def shifted_product(linear, h, columns):
     quarter earlier.
 
     (channels in, n) -> (channels out, n), zeros coming in. Three products that add up: nothing is
-    copied to be moved."""
+    copied to be moved.
+    """
     quarter = len(h) // 4
     y = torch.addmm(linear.bias[:, None], linear.weight[:, 2 * quarter :], h[2 * quarter :])
     weight, h = (
@@ -87,7 +90,8 @@ class Inputs(nn.Module):
 
     (B, C, T) -> (C + 1, length, B). To interpolate the missing months lost less where many are
     missing, but scored lower on whole sites held out: months that are hidden at random in training,
-    and stay hidden, also regularise."""
+    and stay hidden, also regularise.
+    """
 
     def __init__(self, n_bands):
         super().__init__()

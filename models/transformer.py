@@ -10,7 +10,8 @@ from models.inputs import Inputs
 
 class Transformer(nn.Module):
     """Vaswani et al. 2017, pre-norm encoder; sine positions, so any length; a convolution at either
-    end."""
+    end.
+    """
 
     def __init__(self, n_bands, n_classes, width=128, layers=3, heads=4, dropout=0.1):
         super().__init__()

@@ -19,7 +19,8 @@ def block(before, after):
 
 class UNet(nn.Module):
     """Ronneberger et al. 2015, one-dimensional. Lengths are padded to a multiple of 2^(levels - 1)
-    and cropped."""
+    and cropped.
+    """
 
     def __init__(self, n_bands, n_classes, widths=(48, 96, 192, 384)):
         super().__init__()

@@ -1,5 +1,6 @@
 """Weights files: one .safetensors that holds the network, its bands and classes, and how it was
-trained."""
+trained.
+"""
 
 import json
 from pathlib import Path
@@ -17,7 +18,8 @@ from utils.legend import URBAN, Legend
 
 def save(path, net, **metadata):
     """Write one .safetensors: the weights, and in its metadata the card with what is given here
-    (training, metrics)."""
+    (training, metrics).
+    """
     card = net.card | metadata
     legend = {"names": card["legend"].names, "colours": card["legend"].colours}
     text = json.dumps(card | {"legend": legend}, default=str)
@@ -82,7 +84,8 @@ def load_safetensors(path):
 
 def load_published(path):
     """The authors' Best_TSSCD.pth: a state dict of tensors of their network, and nothing that could
-    run code."""
+    run code.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises whatever the file makes it raise

@@ -1,5 +1,6 @@
 """What the tests share: a tiny labelled set, a way to run the scripts, the real series where they
-are at hand."""
+are at hand.
+"""
 
 import os
 import subprocess
@@ -24,7 +25,8 @@ settings.load_profile("default")
 
 def make_samples(n=60, steps=24, seed=0):
     """Series whose classes are plain to see: each class has its own level in every band; half
-    change once."""
+    change once.
+    """
     rng = np.random.default_rng(seed)
     levels = rng.uniform(300, 4000, (len(URBAN), len(BANDS)))
     before, after, month = (
@@ -65,7 +67,8 @@ def shared():
 
 def run_script(*arguments, cwd=ROOT, **environment):
     """Run one of the scripts as a user does; returns the finished process with its output as
-    text."""
+    text.
+    """
     command = [sys.executable, str(ROOT / arguments[0]), *map(str, arguments[1:])]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"} | environment
     return subprocess.run(
@@ -75,7 +78,8 @@ def run_script(*arguments, cwd=ROOT, **environment):
 
 def assert_one_clear_line(process, *words):
     """The script ended as bad input ends: exit 2, one line on stderr with these words, no
-    traceback."""
+    traceback.
+    """
     lines = [line for line in process.stderr.splitlines() if not line.startswith("\r")]
     assert process.returncode == 2, process.stderr
     assert lines[-1].startswith("error: ") and "Traceback" not in process.stderr

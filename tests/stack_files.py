@@ -19,7 +19,8 @@ FIRST = np.datetime64("2019-02", "M")
 
 def values(months=14, height=23, width=19, seed=0):
     """Reflectance x 10^4 (T, C, y, x) int16: every pixel its own level and drift, here and there no
-    observation."""
+    observation.
+    """
     rng = np.random.default_rng(seed)
     drift = np.cumsum(rng.normal(0, 300, (months, 10, height, width)), axis=0)
     level = (rng.uniform(600, 4000, (1, 10, height, width)) + drift).clip(50, 9000).astype(np.int16)
@@ -96,7 +97,8 @@ def write_zarr(path, stack, *, version=2, chunk=8, **options):
 
 def save_network(path, bands=BANDS, legend=URBAN, seed=0):
     """A tiny network of random weights, strong enough that its labels differ from pixel to pixel
-    and month to month."""
+    and month to month.
+    """
     torch.manual_seed(seed)
     net = models.build("unet", bands=bands, legend=legend, widths=(8, 16)).eval()
     with torch.no_grad():

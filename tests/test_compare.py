@@ -243,7 +243,8 @@ def test_weights_that_score_otherwise_than_their_card_says_are_refused(
     file, weights, tmp_path, monkeypatch
 ):
     """As when the data under this name, or the network's code, is no longer that of the
-    training."""
+    training.
+    """
     other, net = tmp_path / "other.safetensors", models.load(weights)
     net.card["metrics"]["test"]["OA"] += 0.1
     models.save(other, net)

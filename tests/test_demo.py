@@ -1,5 +1,6 @@
 """demo.py: from weights and samples to pictures and words, and one line for whatever cannot be
-used."""
+used.
+"""
 
 import re
 import sys

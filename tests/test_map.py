@@ -36,7 +36,8 @@ NAMES = ["change_count", "confidence", "first_change", "from_to", "labels", "las
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """A folder with a network, stacks in several chunkings, and a map of it by the plainest
-    settings."""
+    settings.
+    """
     folder = tmp_path_factory.mktemp("map")
     save_network(folder / "net.safetensors")
     for chunk in (5, 8, 64):
@@ -158,7 +159,8 @@ def test_geotiff_grid_is_kept_to_the_last_digit(made, tmp_path):
 
 def by_level(net, x):
     """Labels that a reader can foretell: the class is the first band's whole hundreds; all
-    confidence 0.5."""
+    confidence 0.5.
+    """
     return (np.maximum(x[:, 0], 0) // 100).astype(np.int8), np.full(
         (len(x), x.shape[2]), 0.5, np.float32
     )
@@ -166,7 +168,8 @@ def by_level(net, x):
 
 def drawn_by_level(tmp_path, monkeypatch, classes, *flags, transform=GRID, crs=CRS, **hidden):
     """Map of a stack whose pixels have the given classes (T, y, x); hidden: unseen=(T, y, x)
-    bool."""
+    bool.
+    """
     stack = np.repeat(np.asarray(classes)[:, None] * 100 + 50, 10, axis=1).astype(np.int16)
     if hidden:
         stack[np.repeat(hidden["unseen"][:, None], 10, axis=1)] = -32768
@@ -509,7 +512,8 @@ def test_a_disk_too_small_is_said_before_any_work(made, tmp_path, monkeypatch):
 @pytest.mark.parametrize("limit", [1_000, 60_000])
 def test_a_disk_that_fills_up_leaves_nothing_half_written(made, tmp_path, limit):
     """No file may grow beyond `limit` bytes: the write fails as on a full disk, early in the map or
-    late."""
+    late.
+    """
     code = (
         "import resource, runpy, sys\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"

@@ -60,7 +60,8 @@ def samples_of(y, *, seed=0, bands=BANDS, noise=60):
 
 def labels_with_change(count, steps=60, seed=0):
     """Half of the series change class once, between a year from the start and a year from the
-    end."""
+    end.
+    """
     random = np.random.default_rng(seed)
     first = random.integers(0, len(COAST), count)
     second = (first + random.integers(1, len(COAST), count)) % len(COAST)
@@ -324,7 +325,8 @@ def test_bfast_dates_a_break_of_trend_and_season_in_the_same_month(
     magnitude, noise, harmonics, share
 ):
     """As of a changed land cover. Where step and new season cancel out, no one can date it: hence
-    not nearer to 1."""
+    not nearer to 1.
+    """
     at = np.random.default_rng(0).integers(18, 54, 300)
     y = made_up_series(
         300, steps=72, trend_break=at, season_break=at, magnitude=magnitude, noise=noise, seed=3
@@ -511,7 +513,8 @@ def test_simulated_critical_values_are_those_of_the_published_table():
 
 def test_false_alarms_of_the_monitor_stay_below_the_level():
     """The boundary spends its level on a monitoring ten times as long as the history; here it is as
-    long."""
+    long.
+    """
     found = monitor(
         made_up_series(2000, steps=72, noise=0.05, seed=8), history=36, order=3, stable=False
     )

@@ -72,7 +72,8 @@ def test_fcn_is_the_published_one():
 
 def reference_fcn(state, x):
     """The published computation written out with functions: what the authors' weights must give at
-    T = 48."""
+    T = 48.
+    """
     f = torch.nn.functional
     levels = []
     for layer in range(1, 5):

@@ -202,7 +202,8 @@ def test_other_samples_are_the_test_where_they_are_given(tmp_path, quick, sample
 
 def test_weights_adapt_to_series_without_labels(tmp_path, quick, samples):
     """The labels of the new area are read for the scores alone: without them the same weights come
-    out."""
+    out.
+    """
     start = ("--start", tmp_path / "weights" / "tiny-patchnet.safetensors")
     assert run_script(*quick).returncode == 0
     darker = replace(samples.take(np.arange(40)), x=samples.x[:40] * 0.8)

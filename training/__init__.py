@@ -1,2 +1,3 @@
 """Behind run.py: the recipe, the loop, its state on disk, the augmentations, adaptation to a new
-area."""
+area.
+"""

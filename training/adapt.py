@@ -1,5 +1,6 @@
 """Fit trained weights to a new area with that area's own series, without any label:
-self-training."""
+self-training.
+"""
 
 import copy
 
@@ -20,7 +21,8 @@ def adapt(net, x, settings, *, progress=True):
     In each round the network labels x, the `SHARE` of the months of each class with the highest
     confidence are kept as true, and it is trained on those, with the augmentations of `settings`,
     for `settings.epochs` epochs. A share of each class, as one threshold for all would soon leave
-    no rare class. There is no label, so nothing is chosen here."""
+    no rare class. There is no label, so nothing is chosen here.
+    """
     device = next(net.parameters()).device
     series = as_tensor(x, device)
     net = copy.deepcopy(net)
@@ -38,7 +40,8 @@ def adapt(net, x, settings, *, progress=True):
 
 def surest(labels, confidence, classes):
     """Labels (N, T) with -1 in all but the `SHARE` of the months of each class with the highest
-    confidence."""
+    confidence.
+    """
     kept = labels.copy()
     for k in range(classes):
         of_class = labels == k

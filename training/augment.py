@@ -3,14 +3,16 @@ once.
 
 Each takes x (B, C, T) with NaN and y (B, T) and returns both; randomness comes from torch's global
 generator, which the training loop seeds at every epoch, so that a run is repeated, and resumed, bit
-for bit."""
+for bit.
+"""
 
 import torch
 
 
 def flip(x, y):
     """Half of the series backwards in time, as published: a transition then also teaches its
-    reverse."""
+    reverse.
+    """
     backwards = torch.rand(len(x), device=x.device) < 0.5
     return (
         torch.where(backwards[:, None, None], x.flip(-1), x),
@@ -20,7 +22,8 @@ def flip(x, y):
 
 def illumination(x, y, gain=0.08, band_gain=0.04, offset=40.0):
     """Gains and offsets of the series and of each band: other sensors, other atmospheres, other
-    provinces."""
+    provinces.
+    """
     b, c, _ = x.shape
     gains = torch.exp(
         gain * torch.randn(b, 1, 1, device=x.device)
@@ -31,7 +34,8 @@ def illumination(x, y, gain=0.08, band_gain=0.04, offset=40.0):
 
 def noise(x, y, share=0.02):
     """Noise of each month, common to the bands (haze) and of each band, as a share of the
-    reflectance."""
+    reflectance.
+    """
     b, c, t = x.shape
     common = torch.randn(b, 1, t, device=x.device)
     return x * (1 + share * (common + 0.5 * torch.randn(b, c, t, device=x.device))), y
@@ -39,7 +43,8 @@ def noise(x, y, share=0.02):
 
 def gaps(x, y, most=0.7, longest=8):
     """In most series months go missing: up to `most` of them at random, one run of up to `longest`,
-    or both."""
+    or both.
+    """
     b, _, t = x.shape
     uniform = torch.rand(b, 4, device=x.device)
     scattered = torch.rand(b, t, device=x.device) < most * uniform[:, :1]
@@ -53,7 +58,8 @@ def gaps(x, y, most=0.7, longest=8):
 
 def crop(x, y, shortest=0.5):
     """A window of the months, the same for the batch, in half of the batches: other lengths, other
-    first months."""
+    first months.
+    """
     t = x.shape[-1]
     draw = torch.rand(3).tolist()
     length = max(12, round(t * (shortest + (1 - shortest) * draw[1])))

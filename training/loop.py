@@ -28,7 +28,8 @@ def fit(net, train, validation, settings, *, folder=None, resume=False, progress
     The score that chooses is the mean of OA, spatial F1 and temporal F1, the last two after a
     3-month majority filter. folder: where state and history go after every epoch; `resume`
     continues from there, bit for bit on a CPU. Under torchrun every process calls this and gets the
-    same network. Returns (net with the best weights, history DataFrame with one row an epoch)."""
+    same network. Returns (net with the best weights, history DataFrame with one row an epoch).
+    """
     device = next(net.parameters()).device
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     x, y = as_tensor(train.x, device), torch.from_numpy(train.y).to(device).long()
@@ -130,7 +131,8 @@ def train_epoch(model, average, optimizer, x, y, weights, settings, epoch):
 
 def evaluate(net, samples):
     """Validation scores of the network as it is: loss, OA, mIoU, spatial and temporal F1, and their
-    mean, `score`."""
+    mean, `score`.
+    """
     net.eval()
     probability = predict(net, samples.x)
     labelled = samples.y >= 0
@@ -147,7 +149,8 @@ def evaluate(net, samples):
 
 def choose_switch_cost(net, validation):
     """Set the network's `switch_cost` (see models/decode.py) to the one with the best score on
-    Samples `validation`."""
+    Samples `validation`.
+    """
     found = {}
     for cost in SWITCH_COSTS:
         net.card["switch_cost"] = cost
@@ -163,7 +166,8 @@ def seed_everything(*numbers):
 
 def shared(row):
     """Under torchrun, the first process's numbers for all, so that all of them stop and keep
-    alike."""
+    alike.
+    """
     if not dist.is_initialized():
         return row
     rows = [row]
@@ -176,7 +180,8 @@ def best_row(history, settings):
     the first of several.
 
     Of a schedule that runs to its end only the last quarter counts: before it the steps are large,
-    and an epoch that is the best by luck does worse on other sites."""
+    and an epoch that is the best by luck does worse on other sites.
+    """
     score = list(pd.DataFrame(history)["score"])
     start = 0 if settings.patience else min(settings.epochs * 3 // 4, len(score) - 1)
     return score.index(max(score[start:]), start)

@@ -1,5 +1,6 @@
 """How a network is trained: the settings, the published recipe, optimizer, learning rate and class
-weights."""
+weights.
+"""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from utils.errors import InputError
 @dataclass(frozen=True)
 class Settings:
     """How to train. The defaults are the modern recipe; PAPER holds what the published code does
-    differently."""
+    differently.
+    """
 
     epochs: int = 12
     batch_size: int = 64
@@ -54,7 +56,8 @@ PAPER = {
 
 def settings_of(recipe, network, **changes):
     """Return Settings of a recipe for a network: 'modern', with what that network does best with,
-    or 'paper'."""
+    or 'paper'.
+    """
     return Settings(
         **(PAPER if recipe == "paper" else getattr(NETWORKS[network], "recipe", {})) | changes
     )
@@ -76,7 +79,8 @@ def make_optimizer(net, settings):
 
 def learning_rate(settings, epoch, step):
     """Learning rate at a point in time, in epochs; `step` is the length of one step, so that the
-    first is above 0."""
+    first is above 0.
+    """
     if settings.schedule == "step":
         return settings.learning_rate * 0.7 ** (int(epoch) // 5)
     warm_up = min(1.0, (epoch + step) / min(1.0, 0.1 * settings.epochs))
@@ -89,7 +93,8 @@ def learning_rate(settings, epoch, step):
 
 def class_weights(choice, y, classes, device):
     """Weights of the loss a class: None, 'balanced' (every class weighs the same in sum), or
-    numbers."""
+    numbers.
+    """
     if choice == "none":
         return None
     if choice == "balanced":

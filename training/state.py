@@ -13,7 +13,8 @@ from utils.files import whole
 
 def save_state(folder, net, average, optimizer, best, history):
     """Write all that the next epoch needs as one file, whole or not at all, and the history beside
-    it."""
+    it.
+    """
     tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in best.items()}
@@ -28,7 +29,8 @@ def save_state(folder, net, average, optimizer, best, history):
 
 def load_state(folder, net, average, optimizer):
     """Put back what `save_state` wrote; returns (best weights, history), (None, []) before the
-    first epoch's end."""
+    first epoch's end.
+    """
     path = Path(folder) / "state.safetensors"
     if not path.is_file():
         return None, []

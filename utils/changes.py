@@ -2,7 +2,8 @@
 
 A change month is the FIRST month of the new class; the published code names the month before it,
 one less. A label of -1 means not labelled: it is skipped over, so 0 -1 1 changes once, at its third
-month, and 0 -1 0 never."""
+month, and 0 -1 0 never.
+"""
 
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ CHUNK = 65_536
 
 class Segments(NamedTuple):
     """Runs of one label, in order of series and time; `stop` is exclusive. Arrays of one length
-    (S,)."""
+    (S,).
+    """
 
     series: np.ndarray
     start: np.ndarray
@@ -26,7 +28,8 @@ class Segments(NamedTuple):
 
 class Transitions(NamedTuple):
     """Changes of class, in order of series and time; `month` is an index. Arrays of one length
-    (M,)."""
+    (M,).
+    """
 
     series: np.ndarray
     month: np.ndarray
@@ -43,7 +46,8 @@ def change_months(labels):
     """Months at which a new class begins.
 
     labels: (N, T) integers, -1 = not labelled. Returns (N, T) bool, True at the first month of the
-    new class."""
+    new class.
+    """
     labels = _series(labels)
     return _change_months(labels, _previous(labels))
 
@@ -52,7 +56,8 @@ def segments(labels):
     """Segments of every series, one more than its changes; a series without any label has none.
 
     labels: (N, T) integers, -1 = not labelled. Returns Segments. Unlabelled months at the end of a
-    segment are not part of it; those between two months of one class are."""
+    segment are not part of it; those between two months of one class are.
+    """
     labels = _series(labels)
     previous = _previous(labels)
     starts = (labels >= 0) & (labels != previous)
@@ -80,7 +85,8 @@ def majority_filter(labels, width=3):
 
     labels: (N, T) integers, -1 = not labelled: it does not vote and stays. width: months, odd. At
     both ends the window is cut. Any tie for the most votes keeps the month's own label. Returns (N,
-    T). Raises InputError for an even width."""
+    T). Raises InputError for an even width.
+    """
     labels = _series(labels)
     _check_width(width)
     filtered = np.empty_like(labels)
@@ -95,7 +101,8 @@ def spatial_majority_filter(labels, width=3):
 
     labels: (..., Y, X) integers, each leading index (a month, say) filtered for itself; -1, edges
     and ties as in `majority_filter`. width: pixels, odd. Returns (..., Y, X). Raises InputError for
-    an even width."""
+    an even width.
+    """
     labels = np.asarray(labels)
     if labels.ndim < 2 or not np.issubdtype(labels.dtype, np.signedinteger):
         raise InputError(

@@ -5,12 +5,14 @@ import sys
 
 class InputError(ValueError):
     """Something the user gave cannot be used; the message is one line: the file, what was found,
-    what was expected."""
+    what was expected.
+    """
 
 
 def run_main(main):
     """Call a script's `main()`: an InputError ends as one line and exit code 2, Ctrl-C as exit code
-    130."""
+    130.
+    """
     try:
         main()
     except InputError as error:

@@ -41,7 +41,8 @@ SPARE_COLOURS = (
 
 def legend_for(names):
     """Return the Legend of these class names: known colours where the names are known, distinct
-    ones otherwise."""
+    ones otherwise.
+    """
     names = tuple(str(name) for name in names)
     if len(set(names)) != len(names):
         raise InputError(f"legend: class names {names} are not unique")

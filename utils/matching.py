@@ -9,7 +9,8 @@ def matched_months(true, predicted, tolerance):
 
     true, predicted: (T, N) integer codes, -1 = no change; only equal codes pair up. The tolerance
     is the same for all, so that each true change in order of time, taking the earliest partner
-    left, gives the most pairs (Glover 1967). Returns (T, N) bool."""
+    left, gives the most pairs (Glover 1967). Returns (T, N) bool.
+    """
     matched, left = np.zeros(true.shape, bool), predicted.copy()
     for month, codes in enumerate(true):
         waiting = codes.copy()
@@ -27,7 +28,8 @@ def drawn_months(true, predicted, tolerance):
     true, predicted: (T, N) bool. Each true change, in order of time, draws to itself all predicted
     ones within the tolerance, also those that an earlier one has drawn: several predicted ones may
     make one hit, and of true ones closer than the tolerance only the last can be hit. Returns hit,
-    false_alarm: (T, N) bool."""
+    false_alarm: (T, N) bool.
+    """
     hit, left = np.zeros_like(true), predicted.copy()
     for late in range(tolerance, -tolerance - 1, -1):  # of two true changes near, the earlier draws
         near, from_left = shifted(true, left, late)

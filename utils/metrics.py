@@ -4,7 +4,8 @@ Everywhere: `true` and `predicted` are (N, T) integer labels, `classes` is their
 that `true` leaves unlabelled (-1) are left out of both, and a predicted -1 in a labelled month is a
 wrong label of no class: changes are seen across it, and a series predicted -1 throughout is wrong
 about whether it changed. Rows of every table are the truth. A score that nothing was counted for is
-nan, except where the published code says otherwise."""
+nan, except where the published code says otherwise.
+"""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,8 @@ def scores(true, predicted, classes, *, tolerance=1):
     months. BC, SC, SCS: DynamicEarthNet (Toker et al. 2022, CVPR), a series' months in place of the
     images: BC is the intersection over union of change months (no tolerance), SC the mIoU of the
     labels at the true change months, SCS their mean. Raises InputError for arrays that do not fit
-    together, labels outside -1 .. K-1, and no labelled month at all."""
+    together, labels outside -1 .. K-1, and no labelled month at all.
+    """
     true, predicted = _checked(true, predicted, classes, tolerance)
     if true.max() < 0:
         raise InputError(
@@ -46,7 +48,8 @@ def scores(true, predicted, classes, *, tolerance=1):
 
 def filtered_scores(true, labels, classes, width=3):
     """All scores as published: those by month of the labels as they are, the others after a
-    majority filter."""
+    majority filter.
+    """
     by_month = scores(true, labels, classes)
     filtered = scores(true, majority_filter(labels, width), classes)
     return filtered | {name: by_month[name] for name in MONTHLY_SCORES}
@@ -57,13 +60,15 @@ def selection_score(found):
     and temporal F1.
 
     found: dictionary of scores, as `filtered_scores` returns it. A score that is nan is left out of
-    the mean."""
+    the mean.
+    """
     return float(np.nanmean([found["OA"], found["spatial_F1"], found["temporal_F1"]]))
 
 
 def confusion(true, predicted, classes):
     """Months by true class (rows) and predicted class (columns): (K, K) integers. A predicted -1 is
-    in no column."""
+    in no column.
+    """
     true, predicted = _checked(true, predicted, classes)
     return sum(
         _table(*_labelled(true[part], predicted[part]), classes) for part in chunks(len(true))
@@ -72,7 +77,8 @@ def confusion(true, predicted, classes):
 
 def transition_matrix(labels, classes):
     """Changes by from-class (rows) and to-class (columns): (K, K) integers with an empty
-    diagonal."""
+    diagonal.
+    """
     labels, _ = _checked(labels, labels, classes)
     found = transitions(labels)
     return _table(found.from_class, found.to_class, classes)[:, :classes]
@@ -83,7 +89,8 @@ def transition_scores(true, predicted, classes, tolerance=1):
 
     A predicted change is matched when a true one of the same from-class and to-class lies within
     `tolerance` months; each pairs up at most once. Returns a DataFrame: from_class, to_class, true,
-    predicted, matched (counts), precision, recall."""
+    predicted, matched (counts), precision, recall.
+    """
     true, predicted = _checked(true, predicted, classes, tolerance)
     counts = np.zeros((3, classes * classes), np.int64)  # true, predicted, matched
     for part in chunks(len(true)):
@@ -114,7 +121,8 @@ def change_date_errors(true, predicted, *, window=6):
     within `window` months.
 
     Nearest pairs first, the earlier one of two equally near; each change pairs up at most once,
-    whatever its classes. Returns (M,) integers, for a histogram."""
+    whatever its classes. Returns (M,) integers, for a histogram.
+    """
     true, predicted = _checked(true, predicted, np.iinfo(np.int32).max, window)
     errors = np.zeros(2 * window + 1, np.int64)
     for part in chunks(len(true)):
@@ -134,7 +142,8 @@ def segment_scores(true, predicted, classes, *, overlaps=(0.1, 0.25, 0.5)):
 
     edit: 1 - edit distance of the class sequences / length of the longer, mean over series. F1@10,
     F1@25, F1@50: a predicted segment is right when it overlaps a true one of its class by that
-    intersection over union, each true one once. Returns a dictionary of floats from 0 to 1."""
+    intersection over union, each true one once. Returns a dictionary of floats from 0 to 1.
+    """
     true, predicted = _checked(true, predicted, classes)
     hits, count, edits, series = np.zeros(len(overlaps), np.int64), 0, 0.0, 0
     for part in chunks(len(true)):
@@ -156,7 +165,8 @@ def expected_calibration_error(probabilities, true, bins=15):
     ICML), 0 to 1.
 
     probabilities: (N, K, T), their maximum is the confidence; true: (N, T), -1 left out; NaN
-    probabilities left out."""
+    probabilities left out.
+    """
     probabilities, true = np.asarray(probabilities), np.asarray(true)
     if probabilities.ndim != 3 or probabilities[:, 0].shape != true.shape:
         raise InputError(
@@ -230,7 +240,8 @@ def _table(true, predicted, classes):
 
 def _count(true, predicted, classes, tolerance):
     """All that the scores are made from; counts of parts of the series add up to those of the
-    whole."""
+    whole.
+    """
     true_change, predicted_change = change_months(true), change_months(predicted)
     used, empty = (true >= 0).any(axis=1), (predicted < 0).all(axis=1)
     changed = true_change.any(axis=1)
@@ -371,7 +382,8 @@ def _owners(found, shape):
 
 def _segment_hits(shape, true, predicted, overlaps):
     """Right segments at each overlap: true ones that are the best overlap of a predicted one of
-    their class."""
+    their class.
+    """
     owners = np.stack([_owners(true, shape), _owners(predicted, shape)])
     start = np.flatnonzero(np.r_[True, (owners[:, 1:] != owners[:, :-1]).any(axis=0)])
     shared = np.diff(start, append=owners.shape[1])
@@ -386,7 +398,8 @@ def _segment_hits(shape, true, predicted, overlaps):
 
 def _edit_similarity(true, predicted, count):
     """1 - Levenshtein distance of the class sequences / length of the longer: (N,), nan without
-    labels."""
+    labels.
+    """
     (true, true_length), (predicted, predicted_length) = (
         _sequences(found, count) for found in (true, predicted)
     )

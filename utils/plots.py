@@ -1,7 +1,8 @@
 """Figures: one series with its labels, the course of a training, confusion and transition matrices.
 
 Every function takes arrays and returns a matplotlib Figure that belongs to no window and no global
-state; the caller saves it: `with whole(path) as part: figure.savefig(part)`."""
+state; the caller saves it: `with whole(path) as part: figure.savefig(part)`.
+"""
 
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -42,7 +43,8 @@ def series_figure(
 
     x: (C, T) reflectance x 10^4, NaN = no observation; months: (T,) datetime64[M]; true, predicted:
     (T,) labels, -1 or None = not known; probabilities: (K, T). What is not known is left out.
-    title: its first line stands in bold."""
+    title: its first line stands in bold.
+    """
     legend = type(legend)(tuple(_shorten(name) for name in legend.names), legend.colours)
     true, predicted = (
         labels if labels is not None and (labels >= 0).any() else None
@@ -108,7 +110,8 @@ def series_figure(
 
 def _stack_rows(figure, rows, top, months, true, predicted):
     """Draw each row (height, gap below in inches, function, its arguments) in axes of its own, from
-    the top down."""
+    the top down.
+    """
     height, at = figure.get_figheight(), top
     change = {
         name: np.flatnonzero(change_months(labels[None])[0])
@@ -150,7 +153,8 @@ def _date_axis(axes, months):
 
 def _bands_shown(bands):
     """Panels of bands: those of BAND_GROUPS that have one of these bands, and 'other' for names it
-    does not know."""
+    does not know.
+    """
     known = {band for group in BAND_GROUPS.values() for band in group}
     shown = {
         name: {band: group[band] for band in bands if band in group}
@@ -195,7 +199,8 @@ def _draw_bands(axes, x, bands, shown):
 
 def _spread(positions, limits, share):
     """Move label positions apart to at least this share of the axis, in their order, and keep them
-    inside."""
+    inside.
+    """
     least = min(share, 0.98 / len(positions)) * (limits[1] - limits[0])
     order = np.argsort(positions, kind="stable")
     placed = np.array(positions, float)
@@ -210,7 +215,8 @@ def _spread(positions, limits, share):
 
 def _draw_strip(axes, labels, legend, name):
     """Runs of one label as blocks in the legend's colours, with the class name, or its number where
-    only that fits."""
+    only that fits.
+    """
     for start, stop in _runs(labels):
         label, width = labels[start], (stop - start) * PANEL / len(labels)
         known = label >= 0
@@ -349,7 +355,8 @@ def history_figure(history, best_epoch=None):
     """Losses, validation scores and learning rate over the epochs, the best epoch marked.
 
     history: DataFrame with epoch, train_loss, validation_loss, OA, spatial_F1, temporal_F1, score,
-    learning_rate."""
+    learning_rate.
+    """
     panels = (
         ("loss (cross-entropy)", {"train_loss": "training", "validation_loss": "validation"}),
         (
@@ -381,7 +388,8 @@ def history_figure(history, best_epoch=None):
 
 def confusion_figure(confusion, legend):
     """Months by true class (rows) and predicted class (columns): count and share of the row.
-    confusion: (K, K)."""
+    confusion: (K, K).
+    """
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     texts = [
         [f"{count:,}\n{100 * part:.1f} %" for count, part in zip(*row)]
@@ -400,7 +408,8 @@ def confusion_figure(confusion, legend):
 
 def transition_figure(true, predicted, legend):
     """Changes by from-class (rows) and to-class (columns), true and predicted side by side. Both:
-    (K, K) counts."""
+    (K, K) counts.
+    """
     size = 2.6 + 0.7 * len(legend)
     figure = Figure(figsize=(2 * size, size), dpi=110, layout="compressed")
     norm = PowerNorm(0.5, 0, max(true.max(), predicted.max(), 1))

@@ -33,7 +33,8 @@ def split_groups(group, validation, test, seed, y=None):
     Of several draws with the seed, the one whose parts resemble the whole most in their classes and
     their numbers of series: a class that few sites have would else often be missing where the epoch
     is chosen or the test is read. y: labels (N, T), which decide between the draws; without them
-    the first draw is taken."""
+    the first draw is taken.
+    """
     names, number = np.unique(group, return_inverse=True)
     n_test, n_validation = (
         max(1, round(share * len(names))) if share else 0 for share in (test, validation)
@@ -69,7 +70,8 @@ def split_groups(group, validation, test, seed, y=None):
 
 def split_provinces(group, provinces, validation, seed, y=None):
     """Test on all sites whose name begins with one of these prefixes and '_'; validation from the
-    others."""
+    others.
+    """
     province = np.array([name.split("_")[0] for name in group])
     unknown = sorted(set(provinces) - set(province))
     if unknown or set(provinces) >= set(province):
@@ -85,7 +87,8 @@ def split_provinces(group, provinces, validation, seed, y=None):
 
 def split_file(path, ids, validation, seed):
     """Read a CSV with columns sample, part (train, validation, test), or a list of ids, one a line:
-    the test part."""
+    the test part.
+    """
     if not Path(path).is_file():
         raise InputError(
             f"--split {path}: not found; expected auto, site, sample, province:A,B or a file of ids"

@@ -1,5 +1,6 @@
 """What changed when, in words: the lines, how sure they are, and where they fit beside a strip of
-labels."""
+labels.
+"""
 
 from functools import lru_cache
 
@@ -18,7 +19,8 @@ def change_confidence(predicted, probabilities):
     The lower of two means: that of the old class's probability over the last 3 months before the
     change, and that of the new class's over the first 3 months from it (fewer where the segment is
     shorter). So a date that is one month off costs little, and a doubtful class much. predicted:
-    (T,); probabilities: (K, T). Returns (changes,)."""
+    (T,); probabilities: (K, T). Returns (changes,).
+    """
     found = transitions(predicted[None])
     stops = [*found.month[1:], len(predicted)]
     starts = [0, *found.month[:-1]]
@@ -39,7 +41,8 @@ def changes_in_words(labels, months, legend, probabilities=None):
     class's first month.
 
     labels: (T,); months: (T,) datetime64[M]; probabilities: (K, T) adds the confidence (see
-    change_confidence)."""
+    change_confidence).
+    """
     found = transitions(labels[None])
     lines = [
         f"{months[month]} {legend.names[old]} -> {legend.names[new]}"
@@ -59,7 +62,8 @@ def place_words(labels, months, legend, probabilities=None, *, width, margin, po
     A lane is one line of words, 0 next to the strip. Words start at their change; those too near
     the right edge end there. Each takes the nearest lane in which neither it nor its leader line to
     the strip meets other words; in the rare crowd without such a lane, the nearest where no words
-    meet. width: of the time axis, margin: beside it, both in inches; points: font size."""
+    meet. width: of the time axis, margin: beside it, both in inches; points: font size.
+    """
     change = np.flatnonzero(change_months(labels[None])[0])
     words = [
         text.replace("->", "→") for text in changes_in_words(labels, months, legend, probabilities)

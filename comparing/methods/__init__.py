@@ -1,9 +1,8 @@
 """Methods to compare the networks with, one face for all.
 
-    method = build("ccdc", seed=0).fit(train, validation)      # Samples; validation chooses the
-    settings labels = method.predict(test)                              # (N, T) int8: every month
-    of every series method.reasons                                             # (N,) str: why a
-    series had less to go by, '' = fine
+    method = build("ccdc", seed=0).fit(train, validation)      # Samples; validation chooses the settings
+    labels = method.predict(test)                              # (N, T) int8: every month of every series
+    method.reasons                                             # (N,) str: why a series had less to go by, '' = fine
 
 A series without any observation takes the most common class of the training part.
 """
@@ -25,7 +24,8 @@ BASELINES = {
 
 def build(name, **settings):
     """Return a new method. Raises InputError for a name that is not in BASELINES, or for what it
-    needs and lacks."""
+    needs and lacks.
+    """
     if name not in BASELINES:
         raise InputError(f"method {name}: not known; expected one of {', '.join(BASELINES)}")
     return BASELINES[name](**settings)

@@ -1,9 +1,8 @@
-"""BFAST: breaks for additive season and trend (Verbesselt et al. 2010,
-doi:10.1016/j.rse.2009.08.014).
+"""BFAST: breaks for additive season and trend (Verbesselt et al. 2010, doi:10.1016/j.rse.2009.08.014).
 
-    trend_breaks, season_breaks = bfast(y, h=0.15, level=0.05)      # y (N, T), many series at a
-    time method = BFAST(band="NDVI").fit(train, validation) labels = method.predict(test)
-    # (N, T)
+    trend_breaks, season_breaks = bfast(y, h=0.15, level=0.05)      # y (N, T), many series at a time
+    method = BFAST(band="NDVI").fit(train, validation)
+    labels = method.predict(test)                                   # (N, T)
 
 As published: the season is taken off (at first by STL), the OLS-MOSUM test looks for breaks in the trend, Bai and
 Perron's dynamic programming places them, BIC counts them; then the same for the season with the trend taken off; again
@@ -15,10 +14,10 @@ until no break moves. Months without observation are interpolated. Other than pu
     cover changes), and the best of the three by BIC stands: from the published start alone a changed season is often
     taken for breaks of the trend, and stays so.
 
-All steps run on many series together: series of one length share design and STL, both linear, so
-each is one matrix. A break is the FIRST month of the new segment. Less than two years of months
-hold no season to tell from a trend: such series stay one segment. No break lies closer than h * T
-months to either end or to the next one; at most six are found."""
+All steps run on many series together: series of one length share design and STL, both linear, so each is one matrix.
+A break is the FIRST month of the new segment. Less than two years of months hold no season to tell from a trend: such
+series stay one segment. No break lies closer than h * T months to either end or to the next one; at most six are found.
+"""
 
 from functools import lru_cache, partial
 
@@ -80,7 +79,8 @@ def residual_maker(design):
 
 def trend_statistic(residuals, window):
     """OLS-MOSUM (Chu, Hornik and Kuan 1995): the largest moving sum of residuals, (N, T) ->
-    (N,)."""
+    (N,).
+    """
     spread = np.sqrt(
         (residuals**2).sum(axis=1)
     )  # sigma * sqrt(T), but for a constant that the critical value shares
@@ -92,7 +92,8 @@ def season_statistic(residuals, design):
     -> (N,).
 
     Residuals themselves add up to nothing over a year however the season changes, so that OLS-MOSUM
-    hardly sees it."""
+    hardly sees it.
+    """
     spread = np.sqrt((residuals**2).sum(axis=1))
     length = sum(np.cumsum(residuals * regressor, axis=1) ** 2 for regressor in design.T)
     return np.sqrt(length.max(axis=1)) / np.maximum(spread, 1e-9)
@@ -110,7 +111,8 @@ def critical_values(steps, window, harmonics, level, seed=0):
     is no break.
 
     Found by passing seeded white noise through the first iteration: exact for series of this
-    length, where the published tables are limits for long ones."""
+    length, where the published tables are limits for long ones.
+    """
     noise = np.random.default_rng(seed).standard_normal((NULL_DRAWS, steps))
     trend, season = (residual_maker(design) for design in designs(steps, harmonics))
     detrended = (noise - noise @ stl_matrices(steps)[0].T) @ trend
@@ -135,7 +137,8 @@ def segment_bases(steps, kind, harmonics, shortest):
 
 def segment_rss(y, kind, harmonics, shortest):
     """Residual sum of squares of every segment start:stop of y (N, T): (N, T + 1, T + 1), inf where
-    too short."""
+    too short.
+    """
     rss = np.full((len(y), y.shape[1] + 1, y.shape[1] + 1), np.inf)
     squares = np.cumsum(np.pad(y**2, ((0, 0), (1, 0))), axis=1)
     for start, stop, basis in segment_bases(y.shape[1], kind, harmonics, shortest):
@@ -175,7 +178,8 @@ def breakpoints(y, kind, harmonics, shortest):
 
 def piecewise_fit(y, breaks, kind, harmonics):
     """Least squares on the design, a set of coefficients a segment: y, breaks (N, T) -> fitted (N,
-    T)."""
+    T).
+    """
     design = designs(y.shape[1], harmonics)[kind]
     first = np.flatnonzero(starts_from_breaks(breaks).ravel())
     rows = np.broadcast_to(design, (len(y), *design.shape)).reshape(y.size, -1)
@@ -192,7 +196,8 @@ def bfast(y, *, h=0.15, level=0.05, harmonics=3, iterations=10):
 
     y: (N, T) float, NaN = no observation. h: shortest segment as a share of T. level: of the
     OLS-MOSUM test. harmonics: of the season. Returns two (N, T) bool arrays, True at the first
-    month after a break. Raises InputError for h or level out of range."""
+    month after a break. Raises InputError for h or level out of range.
+    """
     if not 0 < h <= 0.5 or not 0 < level < 1:
         raise InputError(
             f"bfast: h {h} and level {level} found; expected 0 < h <= 0.5 and 0 < level < 1"
@@ -209,7 +214,8 @@ def bfast(y, *, h=0.15, level=0.05, harmonics=3, iterations=10):
 
 def scaled(y):
     """Series with mean 0 and variance 1; a constant one becomes 0: its rounding errors are no
-    change."""
+    change.
+    """
     centred = y - y.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
     flat = spread <= 1e-6 * np.abs(y).max(axis=1, keepdims=True)
@@ -218,7 +224,8 @@ def scaled(y):
 
 def _bfast(y, h, level, harmonics, iterations):
     """Breaks (2, N, T) of scaled series: the best by BIC of three starts, the last for series that
-    do have a break."""
+    do have a break.
+    """
     steps = y.shape[1]
     find = partial(find_breaks, h=h, level=level, harmonics=harmonics)
     stl_season, stl_trend = (y @ matrix.T for matrix in stl_matrices(steps))
@@ -244,7 +251,8 @@ def _bfast(y, h, level, harmonics, iterations):
 @lru_cache
 def joint_designs(steps, harmonics):
     """Regressors of a trend and a season that break in one month, and their pseudo-inverse, for
-    each such month."""
+    each such month.
+    """
     trend, season = designs(steps, harmonics)
     pairs = []
     for month in range(YEAR, steps - YEAR + 1):
@@ -258,7 +266,8 @@ def joint_designs(steps, harmonics):
 
 def season_of_joint_break(y, harmonics):
     """Season (N, T) of the least squares fit in which trend and season break together in the best
-    month."""
+    month.
+    """
     least, season = np.full(len(y), np.inf), np.zeros_like(y)
     for design, inverse in joint_designs(y.shape[1], harmonics):
         coefficients = y @ inverse.T
@@ -312,7 +321,8 @@ class BFAST(BreakMethod):
     """BFAST on one band or index; a random forest over all bands gives each segment its class.
 
     band: 'NDVI' or the name of a band. h, level, harmonics: as in `bfast`. A tuple holds
-    candidates, of which the validation part chooses."""
+    candidates, of which the validation part chooses.
+    """
 
     shortest = SHORTEST_SERIES
 
@@ -330,7 +340,8 @@ class BFAST(BreakMethod):
 
     def breaks(self, y, *, h, **setting):
         """Breaks of trend and season together; a season break beside one of the trend is the same
-        event."""
+        event.
+        """
         trend, season = bfast(y, h=h, **setting)
         reach = max(int(h * y.shape[1]), 2)
         near = moving_sum(np.pad(trend, ((0, 0), (reach, reach))).astype(int), 2 * reach + 1) > 0

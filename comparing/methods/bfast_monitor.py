@@ -2,15 +2,15 @@
 
 Verbesselt et al. 2012, doi:10.1016/j.rse.2012.02.022.
 
-    month = monitor(y, history=24)                  # y (N, T), many series at a time: index of the
-    detection, -1 = none method = BFASTMonitor(band="NDVI").fit(train, validation) labels =
-    method.predict(test)                   # (N, T)
+    month = monitor(y, history=24)                  # y (N, T), many series at a time: index of the detection, -1 = none
+    method = BFASTMonitor(band="NDVI").fit(train, validation)
+    labels = method.predict(test)                   # (N, T)
 
-The history is cut to its stable end by reverse-ordered CUSUM, season and trend are fitted to it,
-and the moving sum of the later residuals (MOSUM) is held against a boundary. It is a monitor: it
-dates a change when the boundary is crossed, months after the change itself, and finds one; to label
-whole series it starts again behind each break. Nothing is found in the first `history` months, nor
-in so many after a break. Months without observation are left out, not filled."""
+The history is cut to its stable end by reverse-ordered CUSUM, season and trend are fitted to it, and the moving sum of
+the later residuals (MOSUM) is held against a boundary. It is a monitor: it dates a change when the boundary is crossed,
+months after the change itself, and finds one; to label whole series it starts again behind each break. Nothing is found
+in the first `history` months, nor in so many after a break. Months without observation are left out, not filled.
+"""
 
 from functools import lru_cache
 
@@ -41,7 +41,8 @@ def regressors(steps, order, trend=True):
 
 def mosum_critical_value(h, level, seed=0):
     """Factor of the boundary that MOSUM monitoring of an unchanged series crosses with probability
-    `level`."""
+    `level`.
+    """
     return float(np.quantile(highest_crossings(h, seed), 1 - level))
 
 
@@ -50,7 +51,8 @@ def highest_crossings(h, seed):
     """Largest ratio of the moving sum to the boundary in unchanged series: (PATHS,).
 
     Simulated from the limit process, increments over h of a Brownian bridge continued beyond 1
-    (Leisch et al. 2000)."""
+    (Leisch et al. 2000).
+    """
     random, highest = np.random.default_rng(seed), []
     time = np.arange(1, PERIOD * STEPS + 1) / STEPS
     window = round(h * STEPS)
@@ -85,7 +87,8 @@ def cusum_critical_value(level):
 
 def compacted(use, *arrays):
     """Move the used months of every series to its front, in order; the others stand behind: (N, T)
-    -> (N, T)."""
+    -> (N, T).
+    """
     order = np.argsort(~use, axis=1, kind="stable")
     return order, [np.take_along_axis(array, order, axis=1) for array in arrays]
 
@@ -118,7 +121,8 @@ def stable_history(y, use, design, level):
 
 def recursive_residuals(values, rows):
     """Standardised one-step forecast errors from the (p + 2)-th observation on: (N, T), (N, T, p)
-    -> (N, T)."""
+    -> (N, T).
+    """
     terms = rows.shape[2] + 1
     first = rows[:, :terms]
     inverse = np.linalg.inv(np.swapaxes(first, 1, 2) @ first + 1e-9 * np.eye(rows.shape[2]))
@@ -145,7 +149,8 @@ def monitor(
     long, it raises false alarms many times the level. h: window of the moving sum as a share of the
     history. level: of the boundary and of the test for a stable history. stable: cut the history to
     its stable end. critical: factor of the boundary, simulated when None. Returns (N,) int: index
-    of the first month beyond the boundary, -1 = none, or too few observations to tell."""
+    of the first month beyond the boundary, -1 = none, or too few observations to tell.
+    """
     if not 0 < h <= 1 or not 0 < level < 1 or history < 1:
         raise InputError(
             f"bfast monitor: h {h}, level {level}, history {history} found; "
@@ -180,7 +185,8 @@ def monitor(
 
 def history_residuals(y, past, design):
     """Residuals (N, T) from the fit to the past, by their spread there and its length; and (N,)
-    bool: enough to fit."""
+    bool: enough to fit.
+    """
     squares = np.einsum("nt,tp,tq->npq", past.astype(float), design, design)
     products = np.where(past, y, 0) @ design
     terms = design.shape[1]
@@ -199,7 +205,8 @@ class BFASTMonitor(BreakMethod):
     segment its class.
 
     band: 'NDVI' or the name of a band. history, order, trend, h, level: as in `monitor`. A tuple
-    holds candidates, of which the validation part chooses."""
+    holds candidates, of which the validation part chooses.
+    """
 
     def __init__(
         self,

@@ -1,20 +1,18 @@
-"""CCDC: continuous change detection and classification (Zhu and Woodcock 2014,
-doi:10.1016/j.rse.2014.01.011).
+"""CCDC: continuous change detection and classification (Zhu and Woodcock 2014, doi:10.1016/j.rse.2014.01.011).
 
     method = CCDC().fit(train, validation)
     labels = method.predict(test)               # (N, T)
 
-Changes are found by COLD (Zhu et al. 2020, doi:10.1016/j.rse.2019.03.009) as `pyxccd` computes it,
-with all bands; then a random forest on each segment's harmonic coefficients and errors gives the
-class, so that every month has a label.
+Changes are found by COLD (Zhu et al. 2020, doi:10.1016/j.rse.2019.03.009) as `pyxccd` computes it, with all bands; then
+a random forest on each segment's harmonic coefficients and errors gives the class, so that every month has a label.
 
-Where a segment lies: a break is the first month that departs, and begins a new segment. Months
-before the first model and those between a model's end and the next break belong to the model beside
-them. Limits with one observation a month: COLD begins with a model of 12 observations over a year
-and looks back from it, so that no break comes in about the first seven months; a change must hold
-for `conse` months, so that none comes in the last conse - 1; what pyxccd reports as not yet
-confirmed there is left out. A run of months without a model (less than 12 observations, or after
-the last break) is classed by a second forest, on the median of each band."""
+Where a segment lies: a break is the first month that departs, and begins a new segment. Months before the first model
+and those between a model's end and the next break belong to the model beside them.
+Limits with one observation a month: COLD begins with a model of 12 observations over a year and looks back from it, so
+that no break comes in about the first seven months; a change must hold for `conse` months, so that none comes in the
+last conse - 1; what pyxccd reports as not yet confirmed there is left out. A run of months without a model (less than
+12 observations, or after the last break) is classed by a second forest, on the median of each band.
+"""
 
 import numpy as np
 
@@ -62,7 +60,8 @@ def cold(x, months, *, conse, probability, bands=None):
     conse: departing observations in a row that make a change. probability: that a departure is no
     noise. bands: their names, of which B3 and B11 screen out what clouds are left. Returns pyxccd's
     records, one a segment; none when there are fewer than 12 observations (pyxccd takes NaN
-    silently, so they are left out here)."""
+    silently, so they are left out here).
+    """
     from pyxccd import cold_detect_flex
 
     seen = np.isfinite(x).all(axis=0)
@@ -93,7 +92,8 @@ def cold(x, months, *, conse, probability, bands=None):
 
 def record_features(record, count):
     """Overall reflectance at the middle of a segment, slope, harmonics and errors of its bands: (C
-    * 9,)."""
+    * 9,).
+    """
     coefficients = np.array(record["coefs"][:count], np.float64)  # (C, 8)
     coefficients[:, 1] /= SLOPE_SCALE
     # The intercept is that of day 0, two thousand years ago: the level at the middle says what the
@@ -121,7 +121,8 @@ class CCDC:
 
     conse, probability: as in `cold`; a tuple holds candidates, of which the validation part
     chooses. After `predict`, `reasons` says for each series why there was less to go by ('' =
-    fine)."""
+    fine).
+    """
 
     def __init__(
         self,
@@ -143,7 +144,8 @@ class CCDC:
 
     def fit(self, train, validation=None):
         """Choose the settings on `validation`, then teach the forests the segments of `train`;
-        returns self."""
+        returns self.
+        """
         if len(train.bands) > MOST_BANDS:
             raise InputError(
                 f"ccdc: {len(train.bands)} bands found; COLD takes at most {MOST_BANDS}"
@@ -171,7 +173,8 @@ class CCDC:
 
     def segment(self, samples):
         """Cut the series where COLD finds breaks: starts (N, T) bool, features (S, C * 9), NaN
-        where no model is."""
+        where no model is.
+        """
         breaks = np.zeros(samples.y.shape, bool)
         features = []
         for row, x in enumerate(samples.x):

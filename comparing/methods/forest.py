@@ -1,5 +1,6 @@
 """Random forest on single months: what there is without the series, and with no more of it than a
-majority filter."""
+majority filter.
+"""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -15,7 +16,8 @@ class MonthForest:
     A month without observation takes the reflectance interpolated from its neighbours; a series
     without any takes the most common class. smallest_leaf: months, a tuple holds candidates for the
     validation part. most_months: drawn from the training series. filter_width: of the majority
-    filter over the labels, months; 1 = none."""
+    filter over the labels, months; 1 = none.
+    """
 
     def __init__(
         self,
@@ -37,7 +39,8 @@ class MonthForest:
 
     def fit(self, train, validation=None):
         """Choose the leaf size on `validation`, then learn from the labelled months of `train`;
-        returns self."""
+        returns self.
+        """
         self.setting, self.tried = choose(self._one, self.grid, train, validation, seed=self.seed)
         self.common = most_common_class(train.y)
         series, month = np.nonzero(train.y >= 0)

@@ -1,11 +1,10 @@
-"""Made-up NDVI series with known breaks, to check break detection, after the simulation of
-Verbesselt et al. (2010).
+"""Made-up NDVI series with known breaks, to check break detection, after the simulation of Verbesselt et al. (2010).
 
     y = made_up_series(100, trend_break=30, magnitude=-0.2, noise=0.03)          # (100, 72)
 
-The paper adds a season of bell-shaped curves (amplitude 0.1 to 0.5 NDVI), a trend with abrupt
-changes (those above 0.1 NDVI are found) and noise (standard deviation 0.01 to 0.07 NDVI), in 16-day
-steps; here the steps are months."""
+The paper adds a season of bell-shaped curves (amplitude 0.1 to 0.5 NDVI), a trend with abrupt changes (those above 0.1
+NDVI are found) and noise (standard deviation 0.01 to 0.07 NDVI), in 16-day steps; here the steps are months.
+"""
 
 import numpy as np
 
@@ -14,7 +13,8 @@ YEAR = 12
 
 def season_curve(steps, amplitude, peak, width):
     """A bell curve a year: amplitude in NDVI, peak and width in months, arrays (N,). Returns (N,
-    steps)."""
+    steps).
+    """
     month = np.arange(steps)
     # Distance to the nearest peak, before or after it.
     away = (month[None, :] - peak[:, None] + YEAR / 2) % YEAR - YEAR / 2
@@ -38,7 +38,8 @@ def made_up_series(
     trend_break, season_break: index of the FIRST month after the break, (count,) integers or one
     for all; None = none. magnitude: step of the trend (NDVI). amplitude: of the season (NDVI); at a
     season break its peak moves by half a year. noise: standard deviation (NDVI). slope: NDVI a
-    year. Returns (count, steps) float64."""
+    year. Returns (count, steps) float64.
+    """
     random = np.random.default_rng(seed)
     month = np.arange(steps)
     peak, width = random.uniform(0, YEAR, count), random.uniform(2, 3, count)

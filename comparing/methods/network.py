@@ -1,5 +1,6 @@
 """The networks behind the same face as the other methods: fit(train, validation),
-predict(samples)."""
+predict(samples).
+"""
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ class Network:
     """A network of `models`, trained as `run.py` does; the validation part chooses the epoch.
 
     name: as in `models.build`, with '-paper' behind it for the published recipe. epochs: None = as
-    the recipe says."""
+    the recipe says.
+    """
 
     def __init__(self, name, *, epochs=None, seed=0):
         self.name, self.recipe = (
@@ -56,7 +58,8 @@ class Network:
 
 def finished(path):
     """A network that run.py has trained, ready to predict; `name` is that of its row in the
-    table."""
+    table.
+    """
     net = models.load(path)
     training = net.card.get("training", {})
     method = Network(net.card["network"])

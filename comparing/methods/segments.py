@@ -3,7 +3,8 @@ class.
 
 A segmentation of N series is `starts` (N, T) bool, True at the first month of every segment (the
 first month of the series always is one). Segments are counted over all series, in order of series
-and time."""
+and time.
+"""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -19,7 +20,8 @@ def filled(x):
     month.
 
     x: (..., T) float, NaN = no observation. Returns (..., T); a row without any observation becomes
-    0."""
+    0.
+    """
     rows = x.reshape(-1, x.shape[-1])
     missing = np.isnan(rows)
     if not missing.any():
@@ -38,7 +40,8 @@ def filled(x):
 
 def ndvi(x, bands):
     """Normalised difference vegetation index (B8 - B4) / (B8 + B4) of x (N, C, T): (N, T), NaN
-    where not observed."""
+    where not observed.
+    """
     red, near_infrared = x[:, bands.index("B4")], x[:, bands.index("B8")]
     total = near_infrared + red
     return np.divide(near_infrared - red, total, out=np.full_like(total, np.nan), where=total > 0)
@@ -63,7 +66,8 @@ def segment_numbers(starts):
 
 def segment_classes(starts, y, classes):
     """Most frequent label of each segment and the months that bear it: (S,) int (-1 = none
-    labelled), (S,) int."""
+    labelled), (S,) int.
+    """
     number = segment_numbers(starts)
     use = y >= 0
     votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes).reshape(
@@ -78,7 +82,8 @@ def season_features(x, starts, months):
 
     For each band: level at the middle, slope a year, cosine and sine of the year, root mean square
     error; and the number of months. Ordinary least squares with a little ridge, so that segments of
-    a few months have an answer too. x: (N, C, T), months: (T,) or (N, T) datetime64[M]."""
+    a few months have an answer too. x: (N, C, T), months: (T,) or (N, T) datetime64[M].
+    """
     series, start = np.nonzero(starts)
     first = np.flatnonzero(starts.ravel())
     length = np.diff(np.append(first, starts.size))
@@ -136,7 +141,8 @@ class BreakMethod:
     A subclass gives `breaks(y, **setting) -> (N, T) bool` and `shortest`, the months below which it
     finds none. grid: settings, each a tuple of candidates, of which the validation part chooses;
     one is `band`: 'NDVI' or a band. After `predict`, `reasons` says for each series why there was
-    less to go by ('' = fine)."""
+    less to go by ('' = fine).
+    """
 
     shortest = 0
 
@@ -146,7 +152,8 @@ class BreakMethod:
 
     def fit(self, train, validation=None):
         """Choose the settings on `validation`, then teach the forest the segments of `train`;
-        returns self."""
+        returns self.
+        """
         grid = self.grid | {"band": usable_bands(self.grid["band"], train.bands)}
         few_trees = min(self.trees, 100)
         self.setting, self.tried = choose(
@@ -197,7 +204,8 @@ def signal(samples, band):
 
 def usable_bands(wanted, bands):
     """Those of the wanted bands that the samples have; the first band if none of several. NDVI
-    needs B4 and B8."""
+    needs B4 and B8.
+    """
     usable = tuple(
         band for band in wanted if band in bands or (band == "NDVI" and {"B4", "B8"} <= set(bands))
     )

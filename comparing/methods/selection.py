@@ -10,7 +10,8 @@ def selection_score(true, predicted, classes):
     """Mean of OA, spatial F1 and temporal F1, the last two after a 3-month majority filter.
 
     The score that picks the best epoch of a network, so that every method is chosen by the same
-    rule."""
+    rule.
+    """
     raw, smooth = (
         scores(true, predicted, classes),
         scores(true, majority_filter(predicted), classes),
@@ -24,7 +25,8 @@ def choose(make, grid, train, validation, *, most=700, seed=0):
     make(**setting) -> method with fit and predict; grid: dict of tuples. From the middle of the
     grid, one setting after the other takes its best candidate, until none gets better: wide grids
     in few trials. Each trial is fitted to at most `most` training series and judged on as many
-    validation series, both drawn with `seed`."""
+    validation series, both drawn with `seed`.
+    """
     best = tuple(candidates[len(candidates) // 2] for candidates in grid.values())
     labelled = validation is not None and len(validation) and (validation.y >= 0).any()
     if all(len(candidates) == 1 for candidates in grid.values()) or not labelled:
