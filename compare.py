@@ -32,7 +32,7 @@ from comparing.studies import (
 )
 from data_loader import load_samples, split_samples
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 
 
 def make_parser():
@@ -117,7 +117,7 @@ def main():
     ready = [finished_cell(path, base, samples, data, options.threads) for path in options.weights]
     cells = study_cells(options.study or "", options.methods, samples, base, repeats)
     refuse_twice([*options.methods, *(cell.method for cell, _ in ready)])
-    with whole(folder / "config.json") as path:
+    with written_whole(folder / "config.json") as path:
         path.write_text(json.dumps(vars(options), default=str, indent=1) + "\n")
     results = run_cells(
         [cell for _, cell in cells],
@@ -187,11 +187,11 @@ def write_table(table, study, folder, copy=None):
     mean over seeds.
     """
     for place in filter(None, (folder / "scores.csv", copy)):
-        with whole(place) as path:
+        with written_whole(place) as path:
             table.to_csv(path, index=False)
     by = {"": ["method"], "transfer": ["method", "train", "test"]}.get(study, [study, "method"])
     text = markdown(printed(mean_and_spread(table, by), by))
-    with whole(folder / "scores.md") as path:
+    with written_whole(folder / "scores.md") as path:
         path.write_text(text)
     print(text, end="")
 
@@ -201,7 +201,7 @@ def draw_comparison(table, cells, results, samples, folder):
     first = {cell.method: result for (_, cell), result in reversed(list(zip(cells, results)))}
     labels = {method: first[method].labels[0] for method in dict.fromkeys(table["method"])}
     rows = results[0].rows
-    with whole(folder / "transitions.csv") as path:
+    with written_whole(folder / "transitions.csv") as path:
         transition_table(cells, results, samples).to_csv(path, index=False)
     save(figures.score_bars(mean_and_spread(table, ["method"])), folder / "scores.png")
     save(figures.date_errors(samples.y[rows], labels), folder / "date_errors.png")
@@ -222,7 +222,7 @@ def draw_study(table, study, folder):
 
 
 def save(figure, path):
-    with whole(path) as part:
+    with written_whole(path) as part:
         figure.savefig(part)
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
-from utils.files import whole
+from utils.files import written_whole
 from utils.legend import COAST, URBAN, Legend, legend_for, merge_classes
 from utils.splits import sites_from_coordinates, split_file, split_groups, split_provinces
 
@@ -482,5 +482,5 @@ def save_samples(path, samples):
         for name in ("lonlat", "site")
         if getattr(samples, name) is not None
     }
-    with whole(path) as part:
+    with written_whole(path) as part:
         np.savez_compressed(part, **arrays)

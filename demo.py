@@ -21,7 +21,7 @@ import models
 from data_loader import BANDS, load_samples, split_samples
 from utils.changes import segments
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 from utils.legend import OTHER_CLASS
 from utils.plots import series_figure
 from utils.words import changes_in_words
@@ -59,7 +59,7 @@ def main():
             title=title,
         )
         files.append(args.out / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.png")
-        with whole(files[-1]) as part:
+        with written_whole(files[-1]) as part:
             figure.savefig(part)
         print(f"  drawn in {files[-1]}")
     if args.show or (args.show is None and sys.stdout.isatty()):

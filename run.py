@@ -31,7 +31,7 @@ from training.recipe import Settings, settings_of
 from utils import plots
 from utils.changes import majority_filter
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 from utils.legend import COAST, URBAN, legend_for
 from utils.metrics import confusion, filtered_scores, transition_matrix, transition_scores
 from utils.splits import sites_from_coordinates
@@ -333,12 +333,12 @@ def open_run(folder, options, samples, parts):
         )
     for left_over in folder.glob(".*.part*"):
         left_over.unlink()
-    with whole(folder / "config.json") as path:
+    with written_whole(folder / "config.json") as path:
         path.write_text(json.dumps(config, indent=1))
     part_of = pd.concat(
         [pd.DataFrame({"sample": samples.ids[rows], "part": part}) for part, rows in parts.items()]
     )
-    with whole(folder / "split.csv") as path:
+    with written_whole(folder / "split.csv") as path:
         part_of.to_csv(path, index=False)
 
 
@@ -370,10 +370,10 @@ def finish(net, history, train, validation, test, options, settings, folder):
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     models.save(folder / "weights.safetensors", net, training=training, metrics=found)
-    with whole(folder / "scores.json") as path:
+    with written_whole(folder / "scores.json") as path:
         path.write_text(json.dumps(found | {"training": training}, indent=1, default=str))
     filtered = majority_filter(labels, 3)
-    with whole(folder / "transitions.csv") as path:
+    with written_whole(folder / "transitions.csv") as path:
         transition_scores(test.y, filtered, classes).to_csv(path, index=False)
     draw = {
         "curves": plots.history_figure(history, int(best["epoch"])),
@@ -383,10 +383,10 @@ def finish(net, history, train, validation, test, options, settings, folder):
         ),
     }
     for name, figure in draw.items():
-        with whole(folder / f"{name}.png") as path:
+        with written_whole(folder / f"{name}.png") as path:
             figure.savefig(path, dpi=150)
     weights = Path(options.weights) / f"{folder.name}.safetensors"
-    with whole(weights) as path:
+    with written_whole(weights) as path:
         shutil.copyfile(folder / "weights.safetensors", path)
     print(
         f"best epoch {int(best['epoch'])} of {len(history)}, {training['minutes']} minutes; {len(test)} test series:"
@@ -427,9 +427,9 @@ def fit_to_area(options, folder, device):
             "settings": vars(settings),
         }
     }
-    with whole(folder / "config.json") as path:
+    with written_whole(folder / "config.json") as path:
         path.write_text(json.dumps({"options": vars(options)}, indent=1))
-    with whole(folder / "scores.json") as path:
+    with written_whole(folder / "scores.json") as path:
         path.write_text(json.dumps(found | card, indent=1, default=str))
     weights = Path(options.weights) / f"{folder.name}.safetensors"
     for path in (folder / "weights.safetensors", weights):

@@ -27,7 +27,7 @@ from comparing.methods.made_up import made_up_series
 from comparing.methods.segments import ndvi
 from data_loader import BANDS, Samples
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 from utils.legend import URBAN
 
 SETTINGS = {
@@ -133,7 +133,7 @@ def main():
         f"{options.series} series, {options.months} months, 10 bands (BFAST: NDVI), one core, processor time"
     )
     print(table.to_string(index=False, na_rep="-"))
-    with whole(options.out) as path:
+    with written_whole(options.out) as path:
         table.assign(series=options.series, months=options.months).to_csv(path, index=False)
 
 

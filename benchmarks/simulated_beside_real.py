@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 SHOWN = ("B2", "B4", "B8", "B11", "NDVI")
@@ -200,7 +200,7 @@ def main(argv=None):
         (name, series, simulated(args.data, label, regions))
         for (name, label, regions), series in zip(PAIRS, real, strict=True)
     ]
-    with whole(args.table) as path, open(path, "w", newline="") as file:
+    with written_whole(args.table) as path, open(path, "w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["group", "measure", "band", "real", "simulated"])
         for name, series, made in groups:
@@ -221,7 +221,7 @@ def main(argv=None):
                     )
                 )
             )
-    with whole(args.figure) as path:
+    with written_whole(args.figure) as path:
         figure(groups).savefig(path, dpi=80)
     print(f"{args.table}, {args.figure}")
 

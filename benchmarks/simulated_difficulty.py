@@ -18,7 +18,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from data_loader import load_samples, split_samples
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 
 SIZES = (100, 300, 1000, 3000, 9600)  # training series
 
@@ -143,7 +143,7 @@ def main(argv=None):
     if args.table.exists():
         old = pd.read_csv(args.table)
         rows = pd.concat([old[~old["method"].isin(rows["method"])], rows])
-    with whole(args.table) as path:
+    with written_whole(args.table) as path:
         rows.round(4).to_csv(path, index=False)
     print(rows.round(4).to_string(index=False))
 

@@ -27,7 +27,7 @@ from comparing.methods.network import Network
 from comparing.methods.selection import some
 from data_loader import load_samples, split_samples
 from utils.errors import InputError
-from utils.files import whole
+from utils.files import written_whole
 from utils.splits import split_groups
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -262,7 +262,7 @@ def save_result(path, result):
     facts = {name: value for name, value in vars(result).items() if name not in ("rows", "labels")}
     facts["cell"] = asdict(result.cell)
     text = np.array(json.dumps(facts, default=str))
-    with whole(path) as part:
+    with written_whole(path) as part:
         np.savez_compressed(part, rows=result.rows, labels=result.labels, facts=text)
 
 

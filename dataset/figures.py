@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError
-from utils.files import whole
+from utils.files import written_whole
 from utils.legend import URBAN
 
 MISSING = -32768
@@ -34,7 +34,7 @@ def draw(data, folder):
     x, y, months = read(data)
     folder = Path(folder)
     for name, figure in (("simulated_classes.png", classes), ("simulated_changes.png", changes)):
-        with whole(folder / name) as path:
+        with written_whole(folder / name) as path:
             figure(x, y, months).savefig(path, dpi=90)
         print(folder / name)
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dataset import change, climate, sensor, surfaces, vegetation
 from utils.errors import InputError, run_main
-from utils.files import whole
+from utils.files import written_whole
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 MISSING = -32768
@@ -173,7 +173,7 @@ def main(argv=None):
             f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt"
         )
     arrays = simulate(args.series, args.seed, args.processes)
-    with whole(args.out) as path, open(path, "wb") as file:
+    with written_whole(args.out) as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
     changed = (arrays["y"][:, 1:] != arrays["y"][:, :-1]).any(1).mean()
     print(

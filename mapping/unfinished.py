@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError
-from utils.files import whole
+from utils.files import written_whole
 
 FINISHED = "config.json"  # in OUT: the map is whole, and these were its settings
 
@@ -59,7 +59,7 @@ def begin(out, settings, *, resume, overwrite):
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
     for leftover in parts.glob(".*.part.*"):  # of a process that was killed while writing
         leftover.unlink()
-    with whole(unfinished) as file:
+    with written_whole(unfinished) as file:
         file.write_text(json.dumps(settings, indent=1))
     return parts
 
@@ -102,7 +102,7 @@ def part_path(parts, window):
 
 def save_part(parts, window, layers):
     """Keep the layers (L, y, x) of a window; the file has its name only when it is whole."""
-    with whole(part_path(parts, window)) as file, open(file, "wb") as stream:
+    with written_whole(part_path(parts, window)) as file, open(file, "wb") as stream:
         np.save(stream, layers)
 
 
@@ -155,6 +155,6 @@ def publish(folder, out, settings):
             os.replace(file, out / file.name)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
-    with whole(out / FINISHED) as file:
+    with written_whole(out / FINISHED) as file:
         file.write_text(json.dumps(settings, indent=1))
     shutil.rmtree(out / ".parts")

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from models.build import READABLE_FROM, VERSION, build
 from utils.bands import BANDS
 from utils.errors import InputError
-from utils.files import whole
+from utils.files import written_whole
 from utils.legend import URBAN, Legend
 
 
@@ -24,7 +24,7 @@ def save(path, net, **metadata):
     legend = {"names": card["legend"].names, "colours": card["legend"].colours}
     text = json.dumps(card | {"legend": legend}, default=str)
     tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    with whole(path) as part:
+    with written_whole(path) as part:
         save_file(tensors, part, metadata={"tsscd": text})
 
 

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from utils.errors import InputError
-from utils.files import whole
+from utils.files import written_whole
 
 
 def save_state(folder, net, average, optimizer, best, history):
@@ -21,9 +21,9 @@ def save_state(folder, net, average, optimizer, best, history):
     for number, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in slots.items()}
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    with whole(Path(folder) / "state.safetensors") as part:
+    with written_whole(Path(folder) / "state.safetensors") as part:
         save_file(tensors, part, metadata={"history": json.dumps(history)})
-    with whole(Path(folder) / "history.csv") as part:
+    with written_whole(Path(folder) / "history.csv") as part:
         pd.DataFrame(history).to_csv(part, index=False)
 
 

@@ -1,7 +1,7 @@
 """Figures: one series with its labels, the course of a training, confusion and transition matrices.
 
 Every function takes arrays and returns a matplotlib Figure that belongs to no window and no global
-state; the caller saves it: `with whole(path) as part: figure.savefig(part)`.
+state; the caller saves it: `with written_whole(path) as part: figure.savefig(part)`.
 """
 
 import numpy as np

@@ -1,0 +1,58 @@
+"""The command lines of all scripts: how a parser looks, and numbers that have bounds."""
+
+import argparse
+import math
+
+from utils.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that shows defaults, takes no abbreviated flags, and errs in one line."""
+
+    def __init__(self, description, **settings):
+        formatter = argparse.ArgumentDefaultsHelpFormatter
+        super().__init__(
+            description=description.strip().split("\n")[0],
+            formatter_class=formatter,
+            allow_abbrev=False,
+            **settings,
+        )
+
+    def error(self, message):
+        """Raise InputError, which `utils.errors.run_main` prints as one line."""
+        raise InputError(f"{message} (see --help)")
+
+
+def whole_number(at_least=None, at_most=None):
+    """Return an argparse type: a whole number within these bounds, both included."""
+    return _bounded(int, "a whole number", at_least, at_most)
+
+
+def number(at_least=None, at_most=None, *, above=None, below=None):
+    """Return an argparse type: a finite number within these bounds. above, below: not included."""
+    return _bounded(float, "a number", at_least, at_most, above, below)
+
+
+def _bounded(kind, what, at_least=None, at_most=None, above=None, below=None):
+    limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    expected = [f"{word} {limit}" for word, limit in limits.items() if limit is not None]
+    wanted = " ".join([what, " and ".join(expected)]).strip()
+
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        inside = (
+            math.isfinite(value)
+            and (at_least is None or value >= at_least)
+            and (at_most is None or value <= at_most)
+            and (above is None or value > above)
+            and (below is None or value < below)
+        )
+        if not inside:
+            raise argparse.ArgumentTypeError(f"{text} found; expected {wanted}")
+        return value
+
+    parse.bounds = limits  # a test walks the parsers of all scripts and oversteps each bound
+    return parse
