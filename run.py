@@ -26,6 +26,7 @@ import models
 from data_loader import load_samples, split_samples
 from training.adapt import adapt
 from training.augment import AUGMENTATIONS
+from training.card import TrainingCard
 from training.loop import HISTORY_SCORES, best_row, fit
 from training.recipe import Settings, settings_of
 from utils import plots
@@ -351,27 +352,32 @@ def finish(net, history, train, validation, test, options, settings, folder):
         "validation": {name: float(best[name]) for name in HISTORY_SCORES},
         "test": filtered_scores(test.y, labels, classes),
     }
-    training = {
-        "data": options.data,
-        "start": options.start,
-        "split": options.split,
-        "seed": options.seed,
-        "validation": options.validation,
-        "test": options.test,
-        "test_data": options.test_data,
-        "series": {"train": len(train), "validation": len(validation), "test": len(test)},
-        "recipe": options.recipe,
-        "settings": vars(settings),
-        "best_epoch": int(best["epoch"]),
-        "epochs": len(history),
-        "minutes": round(history["seconds"].sum() / 60, 2),
-        "cpu_minutes": round(history["cpu_seconds"].sum() / 60, 2),
-        "parameters": models.count_parameters(net),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-    models.save(folder / "weights.safetensors", net, training=training, metrics=found)
+    training = TrainingCard(
+        data=options.data,
+        start=options.start,
+        split=options.split,
+        seed=options.seed,
+        validation=options.validation,
+        test=None if options.test_data else options.test,
+        test_data=options.test_data,
+        series={"train": len(train), "validation": len(validation), "test": len(test)},
+        parts={
+            "train": train.ids.tolist(),
+            "validation": validation.ids.tolist(),
+            "test": test.ids.tolist(),
+        },
+        recipe=options.recipe,
+        settings=vars(settings),
+        best_epoch=int(best["epoch"]),
+        epochs=len(history),
+        minutes=round(history["seconds"].sum() / 60, 2),
+        cpu_minutes=round(history["cpu_seconds"].sum() / 60, 2),
+        parameters=models.count_parameters(net),
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    models.save(folder / "weights.safetensors", net, training=training.as_dict(), metrics=found)
     with written_whole(folder / "scores.json") as path:
-        path.write_text(json.dumps(found | {"training": training}, indent=1, default=str))
+        path.write_text(json.dumps(found | {"training": training.facts()}, indent=1, default=str))
     filtered = majority_filter(labels, 3)
     with written_whole(folder / "transitions.csv") as path:
         transition_scores(test.y, filtered, classes).to_csv(path, index=False)
@@ -389,7 +395,7 @@ def finish(net, history, train, validation, test, options, settings, folder):
     with written_whole(weights) as path:
         shutil.copyfile(folder / "weights.safetensors", path)
     print(
-        f"best epoch {int(best['epoch'])} of {len(history)}, {training['minutes']} minutes; {len(test)} test series:"
+        f"best epoch {int(best['epoch'])} of {len(history)}, {training.minutes} minutes; {len(test)} test series:"
     )
     print("  ".join(f"{name} {found['test'][name]:.4f}" for name in SHOWN if name in found["test"]))
     print(f"weights {weights}; figures and scores in {folder}; to see: python demo.py")

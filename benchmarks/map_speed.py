@@ -156,10 +156,10 @@ def in_memory(net, series, on_cores, seconds=10):
     keep_memory()  # as map.py does
     torch.set_num_threads(on_cores)
     x = np.ascontiguousarray(np.resize(series, (8 * BATCH, *series.shape[1:])))
-    models.label(net, x[:BATCH])
+    models.label(net, x[:BATCH], precision="float32")
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
-        models.label(net, x)
+        models.label(net, x, precision="float32")
         done += len(x)
     return done / (time.perf_counter() - start)
 

@@ -12,7 +12,6 @@ on real changes; the others have fresh ones.
 """
 
 import argparse
-import contextlib
 import sys
 import time
 from pathlib import Path
@@ -84,7 +83,7 @@ def timed(cases, threads, args):
             for precision in rate
         }
         for case, (net, few, precision) in cases.items():
-            best[case] = min(best[case], seconds(net, few, precision, args.device) / len(few))
+            best[case] = min(best[case], seconds(net, few, precision) / len(few))
     reference = best["fcn", "float32", "eager"]
     for (name, precision, backend), each in best.items():
         flop = (
@@ -109,16 +108,10 @@ def timed(cases, threads, args):
         }
 
 
-def seconds(net, x, precision, device):
+def seconds(net, x, precision):
     """Seconds of one pass from integers to labels and confidence."""
-    bfloat16 = (
-        torch.autocast(device, torch.bfloat16)
-        if precision == "bfloat16"
-        else contextlib.nullcontext()
-    )
     started = time.perf_counter()
-    with bfloat16:
-        models.label(net, x)
+    models.label(net, x, precision=precision)
     return time.perf_counter() - started
 
 

@@ -164,7 +164,7 @@ def run_network(job, series):
     with NETWORK_LOCK:
         net = load_network(job.weights, job.digest, job.device)
         torch.set_num_threads(job.threads or threads_of_worker())
-        return models.label(net, series)
+        return models.label(net, series, precision="float32")
 
 
 @lru_cache(maxsize=1)

@@ -16,12 +16,11 @@ def decode(logits, switch_cost):
     score = logits.permute(2, 1, 0)  # (T, K, B)
     if switch_cost <= 0:
         return leaders(score).T
-    # A series with one class that is the best in every month cannot be bettered: the others are
-    # worth the search.
+    # A series with one class that is the best in every month cannot be bettered: the search is for
+    # the others alone.
     labels = score.sum(dim=0).max(dim=0).indices.repeat(len(score), 1)  # (T, B)
-    rows = torch.nonzero(
-        (score.gather(1, labels[:, None])[:, 0] < score.amax(dim=1)).any(dim=0)
-    ).squeeze(1)
+    behind = score.gather(1, labels[:, None])[:, 0] < score.amax(dim=1)
+    rows = torch.nonzero(behind.any(dim=0)).squeeze(1)
     if len(rows):
         labels[:, rows] = best_path(score.index_select(2, rows), switch_cost)
     return labels.T
@@ -30,18 +29,18 @@ def decode(logits, switch_cost):
 def best_path(score, switch_cost):
     """Viterbi with one cost for every change: score (T, K, B) -> labels (T, B)."""
     total = score.clone()  # of the best path that ends in month t with class k
-    changed = torch.empty_like(total[:, 0])  # the same, had the class changed after month t
-    months = total.unbind()
-    for before, after, best in zip(months, months[1:], changed.unbind()):
-        torch.amax(before, dim=0, out=best).sub_(switch_cost)
-        after += torch.maximum(before, best)
-    labels = leaders(total)
-    rows, stays = labels.split(1), (total >= changed[:, None]).unbind()  # a tie keeps the class
-    for month in range(
-        len(total) - 2, -1, -1
-    ):  # `labels` holds the leader of each month until its turn comes
-        after = rows[month + 1]
-        torch.where(stays[month].gather(0, after), after, rows[month], out=rows[month])
+    stays = torch.empty(score.shape, dtype=torch.bool, device=score.device)
+    for month in range(1, len(total)):
+        before = total[month - 1]
+        changed = before.amax(dim=0) - switch_cost  # (B,) had the class changed here
+        torch.ge(before, changed, out=stays[month])  # a tie keeps the class
+        total[month] += torch.maximum(before, changed)
+    leader = leaders(total)  # (T, B)
+    labels = torch.empty_like(leader)
+    labels[-1] = leader[-1]
+    for month in range(len(total) - 1, 0, -1):
+        stay = stays[month].gather(0, labels[month][None])[0]
+        labels[month - 1] = torch.where(stay, labels[month], leader[month - 1])
     return labels
 
 

@@ -1,7 +1,17 @@
-"""Label series with a network. This file alone knows of threads, batches and the layout in
-memory.
+"""Label series with a network. This file alone knows of threads, batches, precision and the layout
+in memory.
+
+`label` is the fast way. `label_plain` computes the same in ten plain lines, and a test holds the
+two together. What makes `label` fast on a CPU:
+
+- Each thread labels batches of its own. Two threads on one small product mostly wait.
+- The series are innermost in memory, (T, K, B) and not (B, K, T), so that sums over classes and
+  months run along whole rows. Callers pass and get (N, C, T) and (N, T); any layout is right.
+- bfloat16 where a short measurement finds it faster (`fastest_precision`).
 """
 
+import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,93 +20,204 @@ from torch import nn
 
 from models.decode import decode
 from utils.bands import NO_OBSERVATION
+from utils.errors import InputError
 
-# series that a thread decodes at once: enough to make the loop over months in Python cheap  #
-# series that a thread decodes at once: enough to make the loop over months in Python cheap
+# Series that a thread decodes at once: enough to make the loop over months in Python cheap.
 BATCH = 4096
-# of them in the network at once on a CPU: more would fall out of the cache, fewer cost calls  # of
-# them in the network at once on a CPU: more would fall out of the cache, fewer cost calls
+# Of them in the network at once on a CPU: more would fall out of the cache, fewer cost calls.
 AT_ONCE = 1024
+PRECISIONS = ("auto", "float32", "bfloat16")
+# Fewer series than this are labelled in float32: a measurement would take longer than it saves.
+WORTH_MEASURING = 8 * BATCH
+# bfloat16 is taken where it needs less than this share of the time of float32.
+CLEARLY_FASTER = 0.9
+MEASURED_SECONDS = 0.03  # least time of one pass that is measured
+ROUNDS = 3  # of a measurement; the best counts
+
+log = logging.getLogger(__name__)
+
+
+def label(
+    net,
+    x,
+    *,
+    probabilities=False,
+    evidence=None,
+    temperature=1.0,
+    precision="auto",
+    threads=None,
+    batch_size=BATCH,
+    whole_batches=False,
+):
+    """Return labels (N, T) int8 and confidence (N, T) float32 of series x, in one network pass.
+
+    x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
+    The confidence is the probability of the label. The labels of a series are decoded together
+    with the network's `switch_cost` (see models/decode.py), 0 where training chose none.
+
+    probabilities: also return the probabilities of all classes, (N, K, T) float32.
+    evidence: (N, K, T) float32, what else is known of the classes of each month, as log
+        probabilities. It is added to the network's scores before the labels are decoded;
+        labels, confidence and probabilities are those of the sum.
+    temperature: the network's scores are divided by it first; above 1 trusts the network less.
+    precision: float32, bfloat16, or auto: a fraction of a second of measurement decides where x
+        is long, float32 where it is short. The logger `models.label` says which (level INFO).
+    threads: on a CPU; torch's own number if not given.
+    whole_batches: fill up the last batch, so that no bit of a label depends on the number of
+        series beside it.
+    """
+    if precision == "auto":
+        long = len(x) >= WORTH_MEASURING
+        precision = fastest_precision(net, x, threads=threads) if long else "float32"
+    n, steps = len(x), x.shape[-1]
+    labels = np.empty((n, steps), np.int8)
+    confidence = np.empty((n, steps), np.float32)
+    probability = np.empty((n, classes_of(net), steps), np.float32) if probabilities else None
+    cost = net.card.get("switch_cost", 0)
+
+    @torch.inference_mode()
+    def label_batch(start):
+        rows = slice(start, min(start + batch_size, n))
+        batch = filled_up(x[rows], batch_size) if whole_batches else x[rows]
+        logits = logits_of(net, batch, precision)
+        if temperature != 1:
+            logits = logits / temperature
+        if evidence is not None:
+            logits = with_evidence(logits, evidence[rows])
+        chosen = decode(logits, cost)
+        there = rows.stop - rows.start  # without the series that filled up the batch
+        labels[rows] = chosen[:there].to(torch.int8).cpu().numpy()
+        if probabilities:
+            probability[rows] = logits[:there].softmax(dim=1).cpu().numpy()
+        confidence[rows] = probability_of(chosen, logits)[:there].cpu().numpy()
+
+    in_threads(label_batch, range(0, n, batch_size), threads, on_gpu=device_of(net).type == "cuda")
+    return (labels, confidence, probability) if probabilities else (labels, confidence)
+
+
+def label_plain(net, x, *, evidence=None, temperature=1.0):
+    """Compute what `label` does with probabilities, plainly: all series at once, in float32."""
+    with torch.inference_mode():
+        logits = net(as_tensor(x, device_of(net))).float() / temperature  # (N, K, T)
+        if evidence is not None:
+            logits = logits + torch.as_tensor(evidence, device=logits.device)
+        labels = decode(logits, net.card.get("switch_cost", 0))  # (N, T)
+        probability = logits.softmax(dim=1)
+        confidence = probability.gather(1, labels[:, None])[:, 0]
+    return labels.to(torch.int8).cpu().numpy(), confidence.cpu().numpy(), probability.cpu().numpy()
 
 
 @torch.inference_mode()
 def predict(net, x, *, batch_size=BATCH):
-    """Return class probabilities (N, K, T) float32 of series x (N, C, T), float with NaN or int16
-    with -32768.
+    """Return class probabilities (N, K, T) float32 of series x, each month by itself.
+
+    x: (N, C, T), float with NaN or integers with -32768 = no observation.
     """
-    out = np.empty((len(x), len(net.card["legend"]), x.shape[-1]), np.float32)
+    out = np.empty((len(x), classes_of(net), x.shape[-1]), np.float32)
     for start in range(0, len(x), batch_size):
-        out[start : start + batch_size] = (
-            scores_of(net, x[start : start + batch_size]).softmax(dim=1).cpu().numpy()
-        )
+        rows = slice(start, start + batch_size)
+        out[rows] = logits_of(net, x[rows]).softmax(dim=1).cpu().numpy()
     return out
 
 
-def label(net, x, *, batch_size=BATCH):
-    """Return the labels (N, T) int8 of series x, and the confidence (N, T) float32: the probability
-    of the label.
+def fastest_precision(net, x, *, threads=None):
+    """Return "float32" or "bfloat16", whichever labels series like x (N, C, T) faster here.
 
-    The labels are decoded with the network's `switch_cost` (see models/decode.py), 0 where training
-    chose none. On a CPU each of torch's threads takes batches of its own: two threads on one small
-    product mostly wait for each other.
+    Measured in a fraction of a second, in turns, the best of three; bfloat16 must be faster by a
+    tenth. Whoever labels in several processes or parts asks once and gives all of them the answer:
+    two measurements on a busy machine may differ.
     """
-    labels = np.empty((len(x), x.shape[-1]), np.int8)
-    confidence = np.empty((len(x), x.shape[-1]), np.float32)
+    threads = threads or torch.get_num_threads()
 
-    lower = (
-        torch.is_autocast_enabled("cpu"),
-        torch.get_autocast_dtype("cpu"),
-    )  # known to the caller's thread alone
+    def seconds(precision, each):
+        series = x[np.arange(each * threads) % len(x)]
+        started = time.perf_counter()
+        label(net, series, precision=precision, threads=threads, batch_size=each)
+        return time.perf_counter() - started
 
-    @torch.inference_mode()
-    def work(start):
-        rows = slice(start, start + batch_size)
-        with torch.autocast("cpu", lower[1], enabled=lower[0]):
-            logits = scores_of(net, x[rows])
-        chosen = decode(logits, net.card.get("switch_cost", 0))
-        labels[rows] = chosen.to(torch.int8).cpu().numpy()
-        logits = logits.permute(
-            2, 1, 0
-        )  # as they lie in memory: several times faster to sum over the classes
-        own = logits.gather(1, chosen.T[:, None])
-        confidence[rows] = (
-            (logits - own).exp_().sum(1).reciprocal_().T.cpu().numpy()
-        )  # the softmax of the label
+    each = 16  # series of each thread; large networks need few to be measured
+    seconds("bfloat16", each)  # the first pass of either also prepares
+    while seconds("float32", each) < MEASURED_SECONDS and each < BATCH:
+        each *= 4
+    best = {"float32": np.inf, "bfloat16": np.inf}
+    for _ in range(ROUNDS):
+        for precision in best:
+            best[precision] = min(best[precision], seconds(precision, each))
+    faster = best["bfloat16"] < CLEARLY_FASTER * best["float32"]
+    chosen = "bfloat16" if faster else "float32"
+    log.info("%s: bfloat16 %.0f %% faster", chosen, 100 * (best["float32"] / best["bfloat16"] - 1))
+    return chosen
 
-    starts, threads = range(0, len(x), batch_size), torch.get_num_threads()
-    if threads == 1 or len(starts) == 1 or next(net.parameters()).is_cuda:
-        for start in starts:
-            work(start)
-        return labels, confidence
+
+def logits_of(net, x, precision="float32"):
+    """Return scores (B, K, T) float32 of series x (B, C, T), the series innermost in memory."""
+    device = device_of(net)
+    at_once = max(1, len(x)) if device.type == "cuda" else AT_ONCE
+    parts = []
+    # Said for float32 too, as the caller may have set another precision.
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        for start in range(0, len(x), at_once):
+            part = net(as_tensor(x[start : start + at_once], device))  # (B, K, T)
+            parts.append(part.float().permute(2, 1, 0))
+    return torch.cat(parts, dim=2).permute(2, 1, 0)
+
+
+def with_evidence(logits, evidence):
+    """Add evidence (B, K, T) to the scores of the first B series, the series innermost still."""
+    evidence = torch.as_tensor(evidence, dtype=logits.dtype, device=logits.device)
+    total = logits.permute(2, 1, 0).clone()  # (T, K, B)
+    total[:, :, : len(evidence)] += evidence.permute(2, 1, 0)
+    return total.permute(2, 1, 0)
+
+
+def probability_of(labels, logits):
+    """Softmax of the label alone: labels (B, T), logits (B, K, T) -> (B, T)."""
+    scores = logits.permute(2, 1, 0)  # as they lie in memory: several times faster to sum over K
+    own = scores.gather(1, labels.T[:, None])  # (T, 1, B)
+    return (scores - own).exp_().sum(1).reciprocal_().T
+
+
+def in_threads(work, starts, threads=None, *, on_gpu=False):
+    """Call work(start) for each of `starts`, each thread of torch's on a batch of its own."""
+    before = torch.get_num_threads()
+    threads = threads or before
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            list(pool.map(work, starts))
+        if threads == 1 or len(starts) == 1 or on_gpu:
+            torch.set_num_threads(threads)
+            for start in starts:
+                work(start)
+        else:
+            one = {"initializer": torch.set_num_threads, "initargs": (1,)}
+            with ThreadPoolExecutor(threads, **one) as pool:
+                list(pool.map(work, starts))
     finally:
-        torch.set_num_threads(threads)  # part of the setting is the whole process's
-    return labels, confidence
+        torch.set_num_threads(before)  # part of the setting is the whole process's
 
 
-def scores_of(net, x):
-    """Logits (B, K, T) of series x, float32, the series innermost in memory, as `decode` likes
-    them.
-    """
-    device = next(net.parameters()).device
-    at_once = len(x) if device.type == "cuda" else AT_ONCE
-    parts = [
-        net(as_tensor(x[start : start + at_once], device)).float()
-        for start in range(0, len(x), at_once)
-    ]
-    return torch.cat([part.permute(2, 1, 0) for part in parts], dim=2).permute(2, 1, 0)
+def filled_up(x, size):
+    """Repeat the last series until there are `size`: (B, C, T) -> (size, C, T)."""
+    missing = size - len(x)
+    return x if missing == 0 else x.take(np.pad(np.arange(len(x)), (0, missing), "edge"), axis=0)
 
 
 def as_tensor(x, device):
     """Series as the networks take them: float32, NaN where there is no observation."""
-    x = torch.from_numpy(x if min(x.strides, default=0) >= 0 else x.copy()).to(
-        device
-    )  # torch has no negative strides
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiu":
+        raise InputError(f"series of type {x.dtype} found; expected numbers")
+    # torch has no negative strides.
+    x = torch.from_numpy(x if min(x.strides, default=0) >= 0 else x.copy()).to(device)
+    if x.is_floating_point():
+        return x.float()
     # One pass less than a mask: an integer below all reflectance becomes NaN.
-    return (
-        x
-        if x.is_floating_point()
-        else nn.functional.threshold_(x.float(), NO_OBSERVATION + 0.5, float("nan"))
-    )
+    return nn.functional.threshold_(x.float(), NO_OBSERVATION + 0.5, float("nan"))
+
+
+def device_of(net):
+    """Where the network is."""
+    return next(net.parameters()).device
+
+
+def classes_of(net):
+    """Number of classes the network knows."""
+    return len(net.card["legend"])

@@ -22,7 +22,7 @@ def save(path, net, **metadata):
     """
     card = net.card | metadata
     legend = {"names": card["legend"].names, "colours": card["legend"].colours}
-    text = json.dumps(card | {"legend": legend}, default=str)
+    text = json.dumps(card | {"legend": legend}, default=str, separators=(",", ":"))
     tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     with written_whole(path) as part:
         save_file(tensors, part, metadata={"tsscd": text})

@@ -16,6 +16,7 @@ import models
 import run
 from data_loader import save_samples
 from tests.conftest import ROOT, assert_one_clear_line, run_script
+from training.card import TrainingCard
 
 QUICK = ("--epochs", 3, "--batch-size", 16, "--model", "patchnet", "--threads", 1)
 
@@ -59,6 +60,9 @@ def test_a_run_leaves_weights_scores_history_and_figures(tmp_path, quick):
         net.card["metrics"]["test"]["OA"] == scores["test"]["OA"]
         and net.card["training"]["split"] == "auto"
     )
+    card, split = TrainingCard.from_card(net.card), pd.read_csv(run / "split.csv", dtype=str)
+    for part, names in split.groupby("part")["sample"]:
+        assert set(card.parts[part]) == set(names)
     again = run_script(*quick, "--recipe", "paper")
     assert (tmp_path / "runs" / "tiny-patchnet-2").is_dir(), again.stderr
     other = json.loads((tmp_path / "runs" / "tiny-patchnet-2" / "scores.json").read_text())
@@ -184,6 +188,10 @@ def test_other_samples_are_the_test_where_they_are_given(tmp_path, quick, sample
     save_samples(tmp_path / "other.npz", samples.take(np.arange(7)))
     process = run_script(*quick, "--test-data", tmp_path / "other.npz")
     assert process.returncode == 0 and "7 test" in process.stdout, process.stderr
+    net = models.load(tmp_path / "weights" / "tiny-patchnet.safetensors")
+    card = TrainingCard.from_card(net.card)
+    assert card.parts["test"] == tuple(samples.ids[:7]) and card.test is None
+    assert card.test_data == str(tmp_path / "other.npz") and len(card.rows("test", samples)) == 7
     split = pd.read_csv(tmp_path / "runs" / "tiny-patchnet" / "split.csv")
     assert set(split["part"]) == {"train", "validation"} and len(split) == len(samples)
     site = pd.Series(samples.site, samples.ids).loc[split["sample"].astype(str)].to_numpy()
