@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import models
-from data_loader import NO_OBSERVATION, SHORTEST
+from utils.bands import NO_OBSERVATION, SHORTEST
 from mapping.memory import give_back_memory, keep_memory
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
