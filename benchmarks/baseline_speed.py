@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import models
-from comparing import methods
+from comparing import registry as methods
 from comparing.methods.bfast import bfast
 from comparing.methods.bfast_monitor import monitor
 from comparing.methods.ccdc import cold

@@ -27,7 +27,7 @@ from data_loader import load_samples, split_samples
 from models.decode import decode
 from training.loop import SWITCH_COSTS
 from utils.changes import majority_filter
-from utils.metrics import scores
+from utils.metrics import scores, selection_score
 
 HERE = Path(__file__).parent
 SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "temporal_change_F1")
@@ -79,9 +79,7 @@ def ways(probability, train, validation):
             scores(validation.y, labels, len(validation.legend)) | {"strength": strength}
             for strength, labels in found
         ]
-        best = max(
-            each, key=lambda row: np.nanmean([row["OA"], row["spatial_F1"], row["temporal_F1"]])
-        )
+        best = max(each, key=selection_score)
         yield {"way": way, "strength": best["strength"]} | {name: best[name] for name in SCORES}
 
 

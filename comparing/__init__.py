@@ -1,7 +1,12 @@
 """The comparison of the methods, behind compare.py.
 
-cells       a method, trained and tested once; cells run in parallel and are kept as files
-finished    a run of run.py as such a cell, not trained again
-studies     which cells the table and the paper's studies take, and the tables made from their results
-figures     of the table and the studies
+comparison     from samples to table and figures: `compare(...)`, for the script and for notebooks
+registry       the methods by name; a new method gets its line here
+methods/       CCDC, BFAST, random forests: one file each
+network        the networks of `models` behind the same face
+cells, parts   a method trained and tested once, and on which series
+running, code  many cells in parallel; results are kept until the code behind them changes
+finished       a weights file of run.py as such a cell, not trained again
+studies        which cells the table and the paper's studies take, and the tables of their scores
+figures, study_figures
 """

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 import models
+from data_loader import NO_OBSERVATION, SHORTEST
 from mapping.memory import give_back_memory, keep_memory
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
 from models.label import BATCH
-from utils.bands import NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 
 USUAL, LARGEST = (

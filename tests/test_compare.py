@@ -1,8 +1,10 @@
 """compare.py: what it runs, keeps, and says."""
 
+import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,22 +23,16 @@ pytest.importorskip("statsmodels")
 import compare
 import models
 import run
-from comparing import cells as cells_module
-from comparing import figures, studies
-from comparing.cells import (
-    Cell,
-    Data,
-    cell_path,
-    load_result,
-    parts_for,
-    run_cells,
-    site_groups,
-    with_gaps,
-)
-from comparing.methods.network import Network
+from comparing import figures, running, studies
+from comparing.cells import Cell, Data, Result, with_gaps
+from comparing.code import code_behind
+from comparing.network import Network
+from comparing.parts import parts_for, site_groups
+from comparing.registry import METHODS, known, module_of
+from comparing.running import cell_path, cell_paths, code_of, load_result, run_cells
 from data_loader import BANDS, Samples, load_samples, save_samples
 from utils.errors import InputError
-from utils.legend import COAST
+from utils.legend import COAST, legend_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,7 +82,7 @@ def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys
         "--out",
         tmp_path / "out",
     )
-    found = {path.name for path in (tmp_path / "out").iterdir()}
+    found = {path.name for path in (tmp_path / "out").iterdir() if path.name[0] != "."}
     assert {
         "scores.csv",
         "scores.md",
@@ -104,7 +100,9 @@ def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys
         and np.isnan(table.loc[0, "parameters"])
         and table.loc[2, "parameters"] > 1000
     )
-    assert {"kappa", "SCS", "temporal_change_F1", "sequence_accuracy"} <= set(table.columns)
+    assert {"kappa", "SCS", "temporal_change_F1", "sequence_accuracy", "edit", "F1@50"} <= set(
+        table.columns
+    )
     assert "| forest_filter |" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "config.json").read_text())["epochs"] == 2
 
@@ -179,19 +177,24 @@ def test_finished_weights_get_a_row_without_training(file, weights, tmp_path, mo
 @pytest.mark.parametrize(
     "changed, split",
     [
-        ({"split": "sample"}, "site"),
-        ({"split": "sample", "seed": 1}, "sample"),
+        ({"split": "sample", "parts": None}, "site"),
+        ({"split": "sample", "seed": 1, "parts": None}, "sample"),
+        ("one training series was in the test part here", "site"),
         ({"data": "other.npz"}, "site"),
         ({"test_data": "other.npz"}, "site"),
         ({"start": "other.safetensors"}, "site"),
-        ({"test": 0.3}, "site"),
-        ({"validation": 0.3}, "site"),
-        ({"series": {"train": 40, "validation": 10, "test": 10}}, "site"),
+        ({"test": 0.3, "parts": None}, "site"),
+        ({"validation": 0.3, "parts": None}, "site"),
+        ({"series": {"train": 40, "validation": 10, "test": 10}, "parts": None}, "site"),
     ],
 )
 def test_weights_that_may_have_seen_the_test_part_are_refused(
     changed, split, file, weights, tmp_path, monkeypatch
 ):
+    if changed == "one training series was in the test part here":
+        parts = dict(models.load(weights).card["training"]["parts"])
+        parts["train"] = [parts["test"][0], *parts["train"][1:]]
+        changed = {"parts": parts}
     other = rewritten(weights, tmp_path / "other.safetensors", **changed)
     with pytest.raises(
         InputError, match=r"other.safetensors: trained with .* expected data samples.npz"
@@ -260,37 +263,34 @@ def test_weights_without_a_split_in_their_card_are_refused(file, weights, tmp_pa
 
 
 def test_a_second_call_runs_nothing_and_a_lost_cell_is_run_again(file, tmp_path, monkeypatch):
-    runs, honest = [], cells_module.run_cell
+    runs, honest = [], running.run_cell
     monkeypatch.setattr(
-        cells_module, "run_cell", lambda cell, *rest: runs.append(cell) or honest(cell, *rest)
+        running, "run_cell", lambda cell, *rest: runs.append(cell) or honest(cell, *rest)
     )
     cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
     first = run_cells(cells, data, tmp_path)
     assert runs == cells
     again = run_cells(cells, data, tmp_path)
     assert runs == cells and all((a.labels == b.labels).all() for a, b in zip(first, again))
-    mark = cells_module.fingerprint(data)
-    cell_path(cells[1], data, mark, tmp_path).unlink()
+    cell_paths(cells, data, tmp_path)[1].unlink()
     run_cells(cells, data, tmp_path)
     assert runs == [*cells, cells[1]]
 
 
 def test_an_interruption_leaves_finished_cells_and_no_half_one(file, tmp_path, monkeypatch):
-    honest = cells_module.run_cell
+    honest = running.run_cell
 
     def stop_at_second(cell, *rest):
         if cell.seed == 1:
             raise KeyboardInterrupt
         return honest(cell, *rest)
 
-    monkeypatch.setattr(cells_module, "run_cell", stop_at_second)
+    monkeypatch.setattr(running, "run_cell", stop_at_second)
     cells, data = [Cell("patchnet", epochs=1, seed=seed) for seed in (0, 1)], Data(str(file))
     with pytest.raises(KeyboardInterrupt):
         run_cells(cells, data, tmp_path)
     kept = list(tmp_path.iterdir())
-    assert [path.name for path in kept] == [
-        cell_path(cells[0], data, cells_module.fingerprint(data), tmp_path).name
-    ]
+    assert kept == cell_paths(cells[:1], data, tmp_path)
     assert load_result(kept[0], cells[0]).labels.shape[0] == 1
 
 
@@ -327,20 +327,197 @@ def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
 
 
-def test_other_settings_data_or_code_make_other_cells(file, tmp_path, monkeypatch):
+def test_other_settings_data_or_code_make_other_cells(file, tmp_path):
     cell, data = Cell("forest"), Data(str(file))
     names = {
-        cell_path(cell, data, "a", tmp_path),
-        cell_path(cell, data, "b", tmp_path),
-        cell_path(replace(cell, seed=1), data, "a", tmp_path),
-        cell_path(cell, Data(str(file), bands=("B2",)), "a", tmp_path),
+        cell_path(cell, data, "data", "code", tmp_path),
+        cell_path(cell, data, "data", "other code", tmp_path),
+        cell_path(cell, data, "other data", "code", tmp_path),
+        cell_path(replace(cell, seed=1), data, "data", "code", tmp_path),
+        cell_path(cell, Data(str(file), bands=("B2",)), "data", "code", tmp_path),
     }
-    monkeypatch.setattr(cells_module, "code_hash", lambda method: "changed")
-    assert len(names | {cell_path(cell, data, "a", tmp_path)}) == 5
+    assert len(names) == 5
     other = tmp_path / "other.npz"
     samples = made_samples()
     save_samples(other, replace(samples, y=np.roll(samples.y, 1, axis=0)))
-    assert cells_module.fingerprint(data) != cells_module.fingerprint(Data(str(other)))
+    assert running.fingerprint(data) != running.fingerprint(Data(str(other)))
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of the code of this repository, to edit."""
+    copy = tmp_path_factory.mktemp("tree")
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("*/*.py"), *ROOT.glob("*/*/*.py")]:
+        if "tests" not in path.parts:
+            place = copy / path.relative_to(ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+    return copy
+
+
+@pytest.mark.parametrize("method", ["forest", "ccdc", "patchnet"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "data_loader.py",
+        "utils/matching.py",
+        "utils/metrics.py",
+        "utils/legend.py",
+        "utils/bands.py",
+        "utils/splits.py",
+        "comparing/cells.py",
+        "comparing/parts.py",
+        "comparing/methods/segments.py",
+        "comparing/methods/selection.py",
+    ],
+)
+def test_a_cell_is_not_kept_when_code_that_all_methods_run_changes(method, file, tree):
+    before, text = code_of(Cell(method), root=tree), (tree / file).read_text()
+    (tree / file).write_text(text + "\nCHANGED = True\n")
+    after = code_of(Cell(method), root=tree)
+    (tree / file).write_text(text)
+    assert after != before == code_of(Cell(method), root=tree)
+
+
+@pytest.mark.parametrize(
+    "file, of",
+    [
+        ("comparing/methods/ccdc.py", {"ccdc", "sccd"}),
+        ("comparing/methods/structural_breaks.py", {"bfast"}),
+        ("models/decode.py", set(models.NETWORKS) | {"fcn-paper"}),
+        ("training/augment.py", set(models.NETWORKS) | {"fcn-paper"}),
+        ("comparing/registry.py", set()),
+        ("comparing/figures.py", set()),
+        ("mapping/pipeline.py", set()),
+    ],
+)
+def test_a_change_makes_only_those_cells_anew_that_run_the_changed_code(file, of, tree):
+    before, text = {name: code_of(Cell(name), root=tree) for name in known()}, tree / file
+    original = text.read_text()
+    text.write_text(original + "\nCHANGED = True\n")
+    changed = {name for name in known() if code_of(Cell(name), root=tree) != before[name]}
+    text.write_text(original)
+    assert changed == of & set(known())
+
+
+def test_compare_runs_a_cell_again_after_an_edit_of_the_code_and_not_before(file, tree, tmp_path):
+    """The script itself, in a copy of the tree that is really edited between two calls."""
+    script = """
+import sys
+from pathlib import Path
+import compare
+for edit in ("", "", "\\nCHANGED = True\\n"):
+    with open("utils/matching.py", "a") as code:
+        code.write(edit)
+    compare.main()
+"""
+    flags = ["--data", file, "--methods", "forest", "--train-size", "20", "--out", tmp_path]
+    text = (tree / "utils" / "matching.py").read_text()
+    command = [sys.executable, "-c", script, *map(str, flags)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tree)
+    (tree / "utils" / "matching.py").write_text(text)
+    assert done.returncode == 0, done.stderr
+    said = re.findall(r"(\d) cells kept, (\d) to run", done.stderr)
+    assert [pair for pair, _ in itertools.groupby(said)] == [("0", "1"), ("1", "0"), ("0", "1")]
+    assert len(list(tmp_path.glob("cells/*.npz"))) == 2
+
+
+def test_the_code_found_behind_a_method_is_all_that_python_loads_to_run_it(file):
+    """What the imports say, held against what Python loads when the cell runs."""
+    script = f"""
+import json, sys
+from comparing.cells import Cell, Data, load_for, run_cell
+from comparing.running import method_of
+for name in ("forest", "bfast_monitor", "patchnet"):
+    before = set(sys.modules)
+    cell = Cell(name, train_size=20, epochs=1)
+    run_cell(cell, method_of(cell), load_for(cell, Data({str(file)!r})), 1)
+print(json.dumps([m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    names = ("forest", "bfast_monitor", "patchnet")
+    found = code_behind("comparing.cells", *(module_of(name) for name in names))
+    loaded = {Path(path) for path in json.loads(done.stdout)}
+    own = {path for path in loaded if ROOT in path.parents and "site-packages" not in path.parts}
+    around = {ROOT / "comparing" / name for name in ("registry.py", "running.py", "code.py")}
+    assert own - around <= set(found) and ROOT / "utils" / "matching.py" in own
+
+
+def test_a_second_comparison_in_one_folder_says_that_the_first_is_at_work(
+    file, tmp_path, monkeypatch
+):
+    holder = (
+        "import sys; from utils.files import claimed\n"
+        "with claimed(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holder, tmp_path]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as first:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="another process works in it"):
+            call(monkeypatch, "--data", file, "--methods", "forest", "--out", tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} <= {".claim"}
+        first.kill()  # a claim that a killed process leaves does not stop the next call
+    call(monkeypatch, "--data", file, "--methods", "forest", "--out", tmp_path, "--processes", 1)
+    assert (tmp_path / "scores.csv").is_file()
+
+
+def test_a_file_of_exactly_the_bands_asked_for_is_compared(tmp_path, monkeypatch):
+    samples, bands = made_samples(), ("B2", "B3", "B4", "B8")
+    places = [BANDS.index(band) for band in bands]
+    four = replace(samples, x=samples.x[:, places], bands=bands)
+    save_samples(tmp_path / "four.npz", four)
+    call(
+        monkeypatch,
+        *("--data", tmp_path / "four.npz", "--bands", ",".join(bands)),
+        *("--methods", "forest,patchnet", "--epochs", 1, "--processes", 1),
+        *("--out", tmp_path / "out"),
+    )
+    assert list(pd.read_csv(tmp_path / "out" / "scores.csv")["method"]) == ["forest", "patchnet"]
+
+
+def test_class_names_with_to_and_paths_with_blanks_and_accents_go_all_the_way(tmp_path):
+    names = ("bare", "bare to sparse", "sparse", "sparse to bare", "forêt, dense")
+    folder = tmp_path / "données à moi"
+    folder.mkdir()
+    save_samples(folder / "mes séries.npz", replace(made_samples(), legend=legend_for(names)))
+    out = folder / "sortie n° 1"
+    compare.compare(folder / "mes séries.npz", methods=("forest",), processes=1, out=out)
+    table = pd.read_csv(out / "transitions.csv")
+    assert set(table["from_class"]) | set(table["to_class"]) == set(names)
+    assert not table.duplicated(["from_class", "to_class"]).any()
+    assert (out / "date_errors.png").is_file()
+
+
+def test_transitions_are_scored_after_the_filter_as_in_a_run():
+    samples = replace(made_samples(2), y=np.zeros((2, 36), np.int8))
+    flicker = np.zeros((1, 2, 36), np.int8)
+    flicker[:, :, 10] = 1  # a single odd month: two transitions, which the filter takes away
+    flicker[:, :, 20:] = 2
+    facts = dict.fromkeys(("setting", "reasons"), {}) | dict.fromkeys(
+        ("parameters", "threads", "train_minutes", "train_cpu_minutes"), 0
+    )
+    rates = dict.fromkeys(("series_a_second", "series_a_cpu_second"), 0)
+
+    def table(method):
+        cell = Cell(method)
+        result = Result(cell=cell, rows=np.arange(2), labels=flicker, **facts, **rates)
+        return studies.transition_table([(None, cell)], [result], samples)
+
+    assert len(table("patchnet")) == 1 and len(table("forest")) == 3
+
+
+def test_a_comparison_can_be_made_from_python(file, tmp_path):
+    table = compare.compare(file, methods=("forest",), processes=1, out=tmp_path)
+    assert list(table["method"]) == ["forest"] and (tmp_path / "scores.csv").is_file()
+    with pytest.raises(InputError, match="kalman"):
+        compare.compare(file, methods=("kalman",), out=tmp_path)
+
+
+def test_every_method_of_the_registry_is_found():
+    for name, place in METHODS.items():
+        assert (ROOT / (place.rpartition(".")[0].replace(".", "/") + ".py")).is_file(), name
 
 
 def test_parallel_processes_give_the_same_labels(file, tmp_path):
@@ -435,8 +612,8 @@ def test_the_plain_forest_is_scored_without_filter():
     true = np.zeros((4, 30), np.int8)
     flicker = true.copy()
     flicker[:, 10] = 1
-    assert studies.scores_of("forest", true, flicker, 2)["spatial_F1"] < 0.5
-    filtered = studies.scores_of("forest_filter", true, flicker, 2)
+    assert studies.scores_as_published("forest", true, flicker, 2)["spatial_F1"] < 0.5
+    filtered = studies.scores_as_published("forest_filter", true, flicker, 2)
     assert filtered["spatial_F1"] > 0.7 and filtered["OA"] < 1
 
 
@@ -471,7 +648,16 @@ def test_a_network_needs_a_validation_part():
         (["--methods", "kalman"], "kalman"),
         (["--methods", "forest,forest"], "twice"),
         (["--data", "nowhere.npz"], "nowhere.npz"),
-        (["--processes", "0"], "--processes 0"),
+        (["--processes", "0"], "--processes: 0 found"),
+        (["--seed", "-1"], "--seed: -1 found"),
+        (["--epochs", "-1"], "--epochs: -1 found"),
+        (["--repeats", "-2"], "--repeats: -2 found"),
+        (["--threads", "0"], "--threads: 0 found"),
+        (["--train-size", "-5"], "--train-size: -5 found"),
+        (["--train-size", "many"], "--train-size: many found"),
+        (["--study", "colour"], "--study"),
+        (["--kernel", "3"], "--kernel"),
+        (["--study", "class", "--classes", "Open water"], "--classes"),
         (["--study", "bands", "--bands", "B2"], "--bands"),
         (["--split", "province:Z"], "province"),
     ],

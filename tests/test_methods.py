@@ -11,17 +11,9 @@ from hypothesis import strategies as st
 pytest.importorskip("pyxccd")
 pytest.importorskip("statsmodels")
 
-from comparing import methods
-from comparing.methods import bfast as bfast_module
-from comparing.methods import segments
-from comparing.methods.bfast import (
-    bfast,
-    breakpoints,
-    designs,
-    residual_maker,
-    segment_rss,
-    stl_matrices,
-)
+from comparing import registry as methods
+from comparing.methods import segments, structural_breaks
+from comparing.methods.bfast import bfast
 from comparing.methods.bfast_monitor import (
     BFASTMonitor,
     cusum_critical_value,
@@ -32,10 +24,18 @@ from comparing.methods.bfast_monitor import (
 )
 from comparing.methods.ccdc import CCDC, cold, month_of, segment_medians
 from comparing.methods.made_up import made_up_series, season_curve
-from comparing.methods.selection import choose, selection_score
+from comparing.methods.selection import choose
+from comparing.methods.structural_breaks import (
+    breakpoints,
+    designs,
+    residual_maker,
+    segment_rss,
+    stl_matrices,
+)
 from data_loader import BANDS, Samples
 from utils.errors import InputError
 from utils.legend import COAST
+from utils.metrics import filtered_scores, selection_score
 
 QUICK = {  # one setting each, small forests: what is tested here is not how good they are
     "ccdc": {"conse": 4, "probability": 0.99, "trees": 20},
@@ -196,7 +196,11 @@ def test_validation_chooses_the_setting():
     assert choose(Constant, {"value": (0, 2, 1)}, samples, None)[0] == {
         "value": 2
     }  # without one, the middle
-    assert selection_score(samples.y, samples.y, 5) > selection_score(samples.y, samples.y * 0, 5)
+    right, wrong = (
+        selection_score(filtered_scores(samples.y, labels, 5))
+        for labels in (samples.y, samples.y * 0)
+    )
+    assert right > wrong
 
 
 # segments
@@ -351,8 +355,8 @@ def test_critical_values_hold_their_level_on_new_noise(steps):
     noise = np.random.default_rng(99).standard_normal((5000, steps))
     window = int(0.15 * steps)
     season, trend = stl_matrices(steps)[0], residual_maker(designs(steps, 3)[0])
-    statistic = bfast_module.trend_statistic((noise - noise @ season.T) @ trend, window)
-    critical, _ = bfast_module.critical_values(steps, window, 3, 0.05)
+    statistic = structural_breaks.trend_statistic((noise - noise @ season.T) @ trend, window)
+    critical, _ = structural_breaks.critical_values(steps, window, 3, 0.05)
     assert abs((statistic > critical).mean() - 0.05) < 0.012
 
 

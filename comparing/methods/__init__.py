@@ -1,31 +1,14 @@
-"""Methods to compare the networks with, one face for all.
+"""Methods to compare the networks with, one file each. All have the same face.
 
-    method = build("ccdc", seed=0).fit(train, validation)      # Samples; validation chooses the settings
-    labels = method.predict(test)                              # (N, T) int8: every month of every series
-    method.reasons                                             # (N,) str: why a series had less to go by, '' = fine
+method = registry.build("ccdc", seed=0)
+method.fit(train, validation)      # Samples; the validation part chooses the settings
+labels = method.predict(test)      # (N, T) int8: every month of every series
+method.setting                     # dict: what the validation part chose
+method.reasons                     # (N,) str: why a series had less to go by, '' = fine
 
-A series without any observation takes the most common class of the training part.
+To add a method: write a class with `fit`, `predict`, `setting` and `reasons` in a file of this
+folder, and give it a line in comparing/registry.py.
+
+A series without any observation gets the most common class of the training part. No file can bring
+in such a series; a caller from Python can.
 """
-
-from comparing.methods.bfast import BFAST
-from comparing.methods.bfast_monitor import BFASTMonitor
-from comparing.methods.ccdc import CCDC
-from comparing.methods.forest import MonthForest
-from utils.errors import InputError
-
-BASELINES = {
-    "ccdc": CCDC,
-    "bfast": BFAST,
-    "bfast_monitor": BFASTMonitor,
-    "forest": MonthForest,
-    "forest_filter": lambda **settings: MonthForest(filter_width=3, **settings),
-}
-
-
-def build(name, **settings):
-    """Return a new method. Raises InputError for a name that is not in BASELINES, or for what it
-    needs and lacks.
-    """
-    if name not in BASELINES:
-        raise InputError(f"method {name}: not known; expected one of {', '.join(BASELINES)}")
-    return BASELINES[name](**settings)

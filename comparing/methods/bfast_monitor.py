@@ -2,14 +2,18 @@
 
 Verbesselt et al. 2012, doi:10.1016/j.rse.2012.02.022.
 
-    month = monitor(y, history=24)                  # y (N, T), many series at a time: index of the detection, -1 = none
+    month = monitor(y, history=24)      # y (N, T) -> index of the detection (N,), -1 = none
     method = BFASTMonitor(band="NDVI").fit(train, validation)
-    labels = method.predict(test)                   # (N, T)
+    labels = method.predict(test)       # (N, T)
 
-The history is cut to its stable end by reverse-ordered CUSUM, season and trend are fitted to it, and the moving sum of
-the later residuals (MOSUM) is held against a boundary. It is a monitor: it dates a change when the boundary is crossed,
-months after the change itself, and finds one; to label whole series it starts again behind each break. Nothing is found
-in the first `history` months, nor in so many after a break. Months without observation are left out, not filled.
+  1. Reverse-ordered CUSUM cuts the history to its stable end.
+  2. Season and trend are fitted to the stable history.
+  3. The moving sum of the later residuals (MOSUM) is compared with a boundary.
+
+The method is a monitor: it dates a change when the boundary is crossed, months after the change
+itself, and it finds one change. To label whole series, it starts again behind each break. It
+finds nothing in the first `history` months, nor in so many months after a break. Months without
+observation are left out, not filled.
 """
 
 from functools import lru_cache
@@ -24,10 +28,9 @@ from utils.errors import InputError
 
 YEAR = 12
 PERIOD = 10  # the boundary holds its level up to 10 times the length of the history, as published
-PATHS, STEPS = (
-    10_000,
-    500,
-)  # simulated ones behind a critical value, and steps of each per length of the history
+PATHS = 10_000  # simulated series behind a critical value
+STEPS = 500  # of each path, for one length of the history
+PATHS_AT_ONCE = 250
 SHORTEST_STABLE = 6  # months between the first and last observation of a stable history
 
 
@@ -40,9 +43,7 @@ def regressors(steps, order, trend=True):
 
 
 def mosum_critical_value(h, level, seed=0):
-    """Factor of the boundary that MOSUM monitoring of an unchanged series crosses with probability
-    `level`.
-    """
+    """Factor of the boundary that an unchanged series crosses with probability `level`."""
     return float(np.quantile(highest_crossings(h, seed), 1 - level))
 
 
@@ -50,19 +51,19 @@ def mosum_critical_value(h, level, seed=0):
 def highest_crossings(h, seed):
     """Largest ratio of the moving sum to the boundary in unchanged series: (PATHS,).
 
-    Simulated from the limit process, increments over h of a Brownian bridge continued beyond 1
-    (Leisch et al. 2000).
+    Simulated from the limit process: increments over h of a Brownian bridge that is continued
+    beyond 1 (Leisch et al. 2000).
     """
     random, highest = np.random.default_rng(seed), []
     time = np.arange(1, PERIOD * STEPS + 1) / STEPS
     window = round(h * STEPS)
-    for _ in range(PATHS // 250):
-        walk = np.cumsum(random.standard_normal((250, len(time))), axis=1) / np.sqrt(STEPS)
+    for _ in range(PATHS // PATHS_AT_ONCE):
+        steps = random.standard_normal((PATHS_AT_ONCE, len(time)))
+        walk = np.cumsum(steps, axis=1) / np.sqrt(STEPS)
         bridge = walk - time * walk[:, [STEPS - 1]]
-        increments = np.abs(bridge[:, window:] - bridge[:, :-window])[
-            :, STEPS - window :
-        ]  # those that end beyond 1
-        highest.append((increments / boundary(time[STEPS:])).max(axis=1))
+        increments = np.abs(bridge[:, window:] - bridge[:, :-window])
+        beyond = increments[:, STEPS - window :]  # those that end beyond 1
+        highest.append((beyond / boundary(time[STEPS:])).max(axis=1))
     return np.concatenate(highest)
 
 
@@ -76,28 +77,28 @@ def cusum_critical_value(level):
     """Factor of the boundary of recursive CUSUM (Brown, Durbin and Evans 1975)."""
 
     def crossing(x):
-        return 2 * (
-            norm.sf(3 * x)
-            + np.exp(-4 * x**2) * (norm.cdf(x) + norm.cdf(5 * x) - 1)
-            - np.exp(-16 * x**2) * norm.sf(x)
-        )
+        first = norm.sf(3 * x)
+        second = np.exp(-4 * x**2) * (norm.cdf(x) + norm.cdf(5 * x) - 1)
+        third = np.exp(-16 * x**2) * norm.sf(x)
+        return 2 * (first + second - third)
 
     return brentq(lambda x: crossing(x) - level, 0.3, 10)
 
 
 def compacted(use, *arrays):
-    """Move the used months of every series to its front, in order; the others stand behind: (N, T)
-    -> (N, T).
+    """Move the used months of every series to its front, in order; the others stand behind.
+
+    Returns the order (N, T) and the arrays (N, T) in that order.
     """
     order = np.argsort(~use, axis=1, kind="stable")
     return order, [np.take_along_axis(array, order, axis=1) for array in arrays]
 
 
 def stable_history(y, use, design, level):
-    """Drop the start of a history that reverse-ordered CUSUM finds unlike its end (Pesaran and
-    Timmermann 2002).
+    """Drop the start of a history that reverse-ordered CUSUM finds unlike its end.
 
-    y, use: (N, T). Returns the months (N, T) bool that are used and stable.
+    Pesaran and Timmermann 2002. y, use: (N, T). Returns the months (N, T) bool that are used and
+    stable.
     """
     use_reversed, y_reversed = use[:, ::-1], np.nan_to_num(y)[:, ::-1]
     order, (values,) = compacted(use_reversed, y_reversed)
@@ -120,8 +121,9 @@ def stable_history(y, use, design, level):
 
 
 def recursive_residuals(values, rows):
-    """Standardised one-step forecast errors from the (p + 2)-th observation on: (N, T), (N, T, p)
-    -> (N, T).
+    """Standardised one-step forecast errors from the (p + 2)-th observation on.
+
+    values: (N, T); rows: the regressors (N, T, p). Returns (N, T).
     """
     terms = rows.shape[2] + 1
     first = rows[:, :terms]
@@ -145,11 +147,11 @@ def monitor(
     """Month at which each series leaves what its history foretells.
 
     y: (N, T) float, NaN = no observation. history: months, from month `start` (an integer or (N,)).
-    order: harmonics. trend: fit a trend too, as published; carried on as far as the history is
-    long, it raises false alarms many times the level. h: window of the moving sum as a share of the
-    history. level: of the boundary and of the test for a stable history. stable: cut the history to
-    its stable end. critical: factor of the boundary, simulated when None. Returns (N,) int: index
-    of the first month beyond the boundary, -1 = none, or too few observations to tell.
+    order: harmonics. trend: fit a trend too, as published; where monitoring is as long as the
+    history, the trend raises false alarms at many times the level. h: window of the moving sum as a
+    share of the history. level: of the boundary and of the test for a stable history. stable: cut
+    the history to its stable end. critical: factor of the boundary, simulated when None. Returns
+    (N,) int: index of the first month beyond the boundary; -1 = none, or too few observations.
     """
     if not 0 < h <= 1 or not 0 < level < 1 or history < 1:
         raise InputError(
@@ -166,26 +168,40 @@ def monitor(
     if stable and y.shape[1] > design.shape[1] + 1:
         past = stable_history(y, past, design, level)
     residuals, fitted = history_residuals(y, past, design)
+    factor = mosum_critical_value(h, level) if critical is None else critical
+    usable = fitted & long_enough(past, h)
+    return first_beyond(residuals, past, future & usable[:, None], h, factor)
+
+
+def long_enough(past, h):
+    """Histories (N, T) of half a year at least, with a window of a month at least: (N,) bool."""
+    month = np.arange(past.shape[1])
+    newest = np.where(past, month, -1).max(axis=1)
+    oldest = np.where(past, month, past.shape[1]).min(axis=1)
+    return (np.floor(h * past.sum(axis=1)) > 0) & (newest - oldest >= SHORTEST_STABLE)
+
+
+def first_beyond(residuals, past, future, h, factor):
+    """Index of the first future month whose moving sum of residuals lies beyond the boundary.
+
+    residuals, past, future: (N, T). Returns (N,) int, -1 = none.
+    """
     count = past.sum(axis=1)
     window = np.floor(h * count).astype(int)
-    span = np.where(past, month, -1).max(axis=1) - np.where(past, month, y.shape[1]).min(axis=1)
-    usable = fitted & (window > 0) & (span >= SHORTEST_STABLE)
-    factor = mosum_critical_value(h, level) if critical is None else critical
     order, (values, is_future) = compacted(past | future, residuals, future)
     sums = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
-    number = np.arange(1, y.shape[1] + 1)
+    number = np.arange(1, residuals.shape[1] + 1)
     before = np.take_along_axis(sums, np.maximum(number - window[:, None], 0), axis=1)
-    beyond = np.abs(sums[:, 1:] - before) >= factor * boundary(
-        number / np.maximum(count, 1)[:, None]
-    )
-    found = beyond & is_future & usable[:, None]
-    first = np.take_along_axis(order, found.argmax(axis=1)[:, None], axis=1)[:, 0]
-    return np.where(found.any(axis=1), first, -1)
+    height = factor * boundary(number / np.maximum(count, 1)[:, None])
+    beyond = (np.abs(sums[:, 1:] - before) >= height) & is_future
+    first = np.take_along_axis(order, beyond.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(beyond.any(axis=1), first, -1)
 
 
 def history_residuals(y, past, design):
-    """Residuals (N, T) from the fit to the past, by their spread there and its length; and (N,)
-    bool: enough to fit.
+    """Residuals (N, T) from the fit to the past, scaled by their spread there and its length.
+
+    Also returns (N,) bool: whether there are enough months to fit.
     """
     squares = np.einsum("nt,tp,tq->npq", past.astype(float), design, design)
     products = np.where(past, y, 0) @ design
@@ -201,8 +217,7 @@ def history_residuals(y, past, design):
 
 
 class BFASTMonitor(BreakMethod):
-    """BFAST Monitor started again behind each break; a random forest over all bands gives each
-    segment its class.
+    """BFAST Monitor, started again behind each break; a forest over all bands classes the segments.
 
     band: 'NDVI' or the name of a band. history, order, trend, h, level: as in `monitor`. A tuple
     holds candidates, of which the validation part chooses.

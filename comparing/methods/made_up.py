@@ -1,9 +1,10 @@
-"""Made-up NDVI series with known breaks, to check break detection, after the simulation of Verbesselt et al. (2010).
+"""Made-up NDVI series with known breaks, to check break detection.
 
     y = made_up_series(100, trend_break=30, magnitude=-0.2, noise=0.03)          # (100, 72)
 
-The paper adds a season of bell-shaped curves (amplitude 0.1 to 0.5 NDVI), a trend with abrupt changes (those above 0.1
-NDVI are found) and noise (standard deviation 0.01 to 0.07 NDVI), in 16-day steps; here the steps are months.
+They follow the simulation of Verbesselt et al. (2010): a season of bell-shaped curves (amplitude
+0.1 to 0.5 NDVI), a trend with abrupt changes (those above 0.1 NDVI are found), and noise
+(standard deviation 0.01 to 0.07 NDVI). The paper has 16-day steps; here the steps are months.
 """
 
 import numpy as np
@@ -12,8 +13,9 @@ YEAR = 12
 
 
 def season_curve(steps, amplitude, peak, width):
-    """A bell curve a year: amplitude in NDVI, peak and width in months, arrays (N,). Returns (N,
-    steps).
+    """One bell curve per year: amplitude in NDVI, peak and width in months, arrays (N,).
+
+    Returns (N, steps).
     """
     month = np.arange(steps)
     # Distance to the nearest peak, before or after it.
@@ -37,7 +39,7 @@ def made_up_series(
 
     trend_break, season_break: index of the FIRST month after the break, (count,) integers or one
     for all; None = none. magnitude: step of the trend (NDVI). amplitude: of the season (NDVI); at a
-    season break its peak moves by half a year. noise: standard deviation (NDVI). slope: NDVI a
+    season break its peak moves by half a year. noise: standard deviation (NDVI). slope: NDVI per
     year. Returns (count, steps) float64.
     """
     random = np.random.default_rng(seed)

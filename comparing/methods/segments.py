@@ -1,5 +1,4 @@
-"""What CCDC and BFAST share: series cut at breaks, and a random forest that gives each segment its
-class.
+"""What CCDC and BFAST share: series cut at breaks, and a forest that classes each segment.
 
 A segmentation of N series is `starts` (N, T) bool, True at the first month of every segment (the
 first month of the series always is one). Segments are counted over all series, in order of series
@@ -13,14 +12,14 @@ from comparing.methods.selection import choose
 from utils.errors import InputError
 
 SEASON_TERMS = 4  # level, slope, cosine and sine of a year
+TRIAL_TREES = 100  # of the forest, while a setting is chosen
 
 
 def filled(x):
-    """Fill months without observation by linear interpolation over time, the ends by the nearest
-    month.
+    """Fill months without observation by linear interpolation over time.
 
-    x: (..., T) float, NaN = no observation. Returns (..., T); a row without any observation becomes
-    0.
+    The ends take the nearest month. x: (..., T) float, NaN = no observation. Returns (..., T); a
+    row without any observation becomes 0.
     """
     rows = x.reshape(-1, x.shape[-1])
     missing = np.isnan(rows)
@@ -29,18 +28,21 @@ def filled(x):
     month = np.arange(rows.shape[1])
     before = np.maximum.accumulate(np.where(missing, -1, month), axis=1)
     after = np.minimum.accumulate(np.where(missing, rows.shape[1], month)[:, ::-1], axis=1)[:, ::-1]
-    before, after = np.where(before < 0, after, before), np.where(after > month[-1], before, after)
+    first_missing, last_missing = before < 0, after > month[-1]
+    before, after = np.where(first_missing, after, before), np.where(last_missing, before, after)
     empty = missing.all(axis=1)
     before[empty], after[empty] = 0, 0
     known = np.where(empty[:, None], 0, rows)
-    low, high = np.take_along_axis(known, before, 1), np.take_along_axis(known, after, 1)
+    low = np.take_along_axis(known, before, axis=1)
+    high = np.take_along_axis(known, after, axis=1)
     share = (month - before) / np.maximum(after - before, 1)
     return (low + (high - low) * share).astype(x.dtype).reshape(x.shape)
 
 
 def ndvi(x, bands):
-    """Normalised difference vegetation index (B8 - B4) / (B8 + B4) of x (N, C, T): (N, T), NaN
-    where not observed.
+    """Normalised difference vegetation index (B8 - B4) / (B8 + B4) of x (N, C, T).
+
+    Returns (N, T), NaN where not observed.
     """
     red, near_infrared = x[:, bands.index("B4")], x[:, bands.index("B8")]
     total = near_infrared + red
@@ -65,14 +67,14 @@ def segment_numbers(starts):
 
 
 def segment_classes(starts, y, classes):
-    """Most frequent label of each segment and the months that bear it: (S,) int (-1 = none
-    labelled), (S,) int.
+    """Most frequent label of each segment, and the number of months that bear it.
+
+    Returns two (S,) int arrays. The label is -1 where no month is labelled.
     """
     number = segment_numbers(starts)
     use = y >= 0
-    votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes).reshape(
-        -1, classes
-    )
+    votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes)
+    votes = votes.reshape(-1, classes)
     months = votes.max(axis=1)
     return np.where(months > 0, votes.argmax(axis=1), -1), months
 
@@ -80,20 +82,19 @@ def segment_classes(starts, y, classes):
 def season_features(x, starts, months):
     """Describe each segment by a season fitted to every band: (S, C * 5 + 1).
 
-    For each band: level at the middle, slope a year, cosine and sine of the year, root mean square
-    error; and the number of months. Ordinary least squares with a little ridge, so that segments of
-    a few months have an answer too. x: (N, C, T), months: (T,) or (N, T) datetime64[M].
+    For each band: level at the middle, slope per year, cosine and sine of the year, root mean
+    square error. The last feature is the number of months. The fit is ordinary least squares with a
+    little ridge, so that segments of a few months have an answer too. x: (N, C, T), months: (T,) or
+    (N, T) datetime64[M].
     """
-    series, start = np.nonzero(starts)
     first = np.flatnonzero(starts.ravel())
     length = np.diff(np.append(first, starts.size))
     values = filled(x).transpose(0, 2, 1).reshape(starts.size, -1).astype(np.float64)  # (N * T, C)
     year = np.broadcast_to(months.astype(int) / 12, starts.shape).ravel()
     middle = np.repeat(year[first] + (length - 1) / 24, length)
     angle = 2 * np.pi * year
-    design = np.stack(
-        [np.ones_like(year), year - middle, np.cos(angle), np.sin(angle)], axis=1
-    )  # (N * T, 4)
+    terms = [np.ones_like(year), year - middle, np.cos(angle), np.sin(angle)]
+    design = np.stack(terms, axis=1)  # (N * T, 4)
     squares = np.add.reduceat(design[:, :, None] * design[:, None, :], first)  # (S, 4, 4)
     products = np.add.reduceat(design[:, :, None] * values[:, None, :], first)  # (S, 4, C)
     # The ridge stands against slope and season only: a short segment is described by its level.
@@ -101,9 +102,8 @@ def season_features(x, starts, months):
     coefficients = np.linalg.solve(squares + ridge, products)  # (S, 4, C)
     fitted = np.einsum("mp,mpc->mc", design, np.repeat(coefficients, length, axis=0))
     rmse = np.sqrt(np.add.reduceat((values - fitted) ** 2, first) / length[:, None])
-    return np.concatenate(
-        [coefficients.reshape(len(first), -1), rmse, length[:, None]], axis=1
-    ).astype(np.float32)
+    features = [coefficients.reshape(len(first), -1), rmse, length[:, None]]
+    return np.concatenate(features, axis=1).astype(np.float32)
 
 
 class SegmentForest:
@@ -124,9 +124,9 @@ class SegmentForest:
 
     def predict(self, features):
         """Return the classes (S,) of segments with these features (S, F)."""
-        return (
-            self.forest.predict(features).astype(np.int8) if len(features) else np.zeros(0, np.int8)
-        )
+        if len(features) == 0:
+            return np.zeros(0, np.int8)
+        return self.forest.predict(features).astype(np.int8)
 
 
 def most_common_class(y):
@@ -135,8 +135,7 @@ def most_common_class(y):
 
 
 class BreakMethod:
-    """Breaks looked for in one band or index, and a random forest over all bands that gives the
-    segments their classes.
+    """Breaks are looked for in one band or index; a forest over all bands classes the segments.
 
     A subclass gives `breaks(y, **setting) -> (N, T) bool` and `shortest`, the months below which it
     finds none. grid: settings, each a tuple of candidates, of which the validation part chooses;
@@ -151,64 +150,56 @@ class BreakMethod:
         self.setting, self.tried, self.reasons = None, [], None
 
     def fit(self, train, validation=None):
-        """Choose the settings on `validation`, then teach the forest the segments of `train`;
-        returns self.
+        """Choose the settings on `validation`, then teach the forest the segments of `train`.
+
+        Returns self.
         """
         grid = self.grid | {"band": usable_bands(self.grid["band"], train.bands)}
-        few_trees = min(self.trees, 100)
-        self.setting, self.tried = choose(
-            lambda **setting: type(self)(**setting, trees=few_trees, seed=self.seed),
-            grid,
-            train,
-            validation,
-            seed=self.seed,
-        )
+        self.setting, self.tried = choose(self._one, grid, train, validation, seed=self.seed)
         starts = self.segment(train)
+        features = season_features(train.x, starts, train.months)
         self.common = most_common_class(train.y)
         self.forest = SegmentForest(trees=self.trees, seed=self.seed)
-        self.forest.fit(
-            season_features(train.x, starts, train.months), starts, train.y, len(train.legend)
-        )
+        self.forest.fit(features, starts, train.y, len(train.legend))
         return self
+
+    def _one(self, **setting):
+        return type(self)(**setting, trees=min(self.trees, TRIAL_TREES), seed=self.seed)
 
     def segment(self, samples):
         """Cut the series at the breaks found: starts (N, T) bool."""
         setting = dict(self.setting)
-        return starts_from_breaks(self.breaks(signal(samples, setting.pop("band")), **setting))
+        y = signal(samples, setting.pop("band"))
+        return starts_from_breaks(self.breaks(y, **setting))
 
     def predict(self, samples):
         """Return the labels (N, T) int8 of samples."""
         starts = self.segment(samples)
-        labels = self.forest.predict(season_features(samples.x, starts, samples.months))[
-            segment_numbers(starts)
-        ]
+        features = season_features(samples.x, starts, samples.months)
+        labels = self.forest.predict(features)[segment_numbers(starts)]
         empty = without_observation(samples.x)
         labels[empty] = self.common
-        short = (
-            f"less than {self.shortest} months: one segment"
-            if starts.shape[1] < self.shortest
-            else ""
-        )
+        short = ""
+        if starts.shape[1] < self.shortest:
+            short = f"fewer than {self.shortest} months: one segment"
         self.reasons = np.where(empty, "no observation: the most common class", short)
         return labels
 
 
 def signal(samples, band):
     """The index or band (N, T) in which breaks are looked for."""
-    return (
-        ndvi(samples.x, samples.bands)
-        if band == "NDVI"
-        else samples.x[:, samples.bands.index(band)]
-    )
+    if band == "NDVI":
+        return ndvi(samples.x, samples.bands)
+    return samples.x[:, samples.bands.index(band)]
 
 
 def usable_bands(wanted, bands):
-    """Those of the wanted bands that the samples have; the first band if none of several. NDVI
-    needs B4 and B8.
+    """Those of the wanted bands that the samples have; the first band if none of several.
+
+    NDVI needs B4 and B8. Raises InputError where one band alone is wanted and is missing.
     """
-    usable = tuple(
-        band for band in wanted if band in bands or (band == "NDVI" and {"B4", "B8"} <= set(bands))
-    )
+    known = {*bands, "NDVI"} if {"B4", "B8"} <= set(bands) else {*bands}
+    usable = tuple(band for band in wanted if band in known)
     if not usable and len(wanted) == 1:
         raise InputError(
             f"bfast: band {wanted[0]} not in the samples; they have {', '.join(bands)}"

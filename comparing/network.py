@@ -1,6 +1,4 @@
-"""The networks behind the same face as the other methods: fit(train, validation),
-predict(samples).
-"""
+"""The networks behind the face of the other methods: fit(train, validation), predict(samples)."""
 
 import numpy as np
 import torch
@@ -15,24 +13,21 @@ PAPER = "-paper"  # 'fcn-paper' is the network fcn trained by the published reci
 
 
 class Network:
-    """A network of `models`, trained as `run.py` does; the validation part chooses the epoch.
+    """A network of `models`, trained as `run.py` does. The validation part chooses the epoch.
 
     name: as in `models.build`, with '-paper' behind it for the published recipe. epochs: None = as
     the recipe says.
     """
 
     def __init__(self, name, *, epochs=None, seed=0):
-        self.name, self.recipe = (
-            name.removesuffix(PAPER),
-            "paper" if name.endswith(PAPER) else "modern",
-        )
-        self.settings = settings_of(
-            self.recipe, self.name, seed=seed, **({"epochs": epochs} if epochs else {})
-        )
+        self.name = name.removesuffix(PAPER)
+        self.recipe = "paper" if name.endswith(PAPER) else "modern"
+        given = {"epochs": epochs} if epochs else {}
+        self.settings = settings_of(self.recipe, self.name, seed=seed, **given)
         self.setting, self.tried, self.reasons = {"recipe": self.recipe}, [], None
 
     def fit(self, train, validation):
-        """Train on `train`, keep the epoch that is best on `validation`; returns self."""
+        """Train on `train`, keep the epoch that is best on `validation`. Returns self."""
         if validation is None or len(validation) == 0:
             raise InputError(
                 f"{self.name}: no validation part; a network needs one to choose its epoch"
@@ -57,9 +52,7 @@ class Network:
 
 
 def finished(path):
-    """A network that run.py has trained, ready to predict; `name` is that of its row in the
-    table.
-    """
+    """Return a network that run.py has trained, ready to predict; `name` is that of its row."""
     net = models.load(path)
     training = net.card.get("training", {})
     method = Network(net.card["network"])
@@ -67,8 +60,3 @@ def finished(path):
     method.net = net
     method.setting = {name: training.get(name) for name in ("recipe", "epochs", "best_epoch")}
     return method
-
-
-def known_networks():
-    """Names that `Network` takes, the published recipe for the published network only."""
-    return [*models.NETWORKS, "fcn" + PAPER]
