@@ -19,13 +19,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.bands import BANDS, NO_OBSERVATION
+from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 from utils.files import written_whole
 from utils.legend import COAST, URBAN, Legend, legend_for, merge_classes
 from utils.splits import sites_from_coordinates, split_file, split_groups, split_provinces
 
-SHORTEST = 12  # months: less than a year shows no season
 PUBLISHED_FIRST_MONTH = "2017-12"
 GEE_LABELS = {
     1: 0,

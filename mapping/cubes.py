@@ -110,7 +110,8 @@ def find_cube(path, engine, bands):
         one_each = [cube[name].attrs for name in variables]
     else:
         raise InputError(
-            f"{path}: variables {whole or list(cube.data_vars)} found; expected one (time, band, y, x)"
+            f"{path}: variables {whole or list(cube.data_vars)} found; "
+            "expected one (time, band, y, x)"
         )
     if engine == "zarr":
         check_chunks(path, variables)
@@ -159,7 +160,8 @@ def check_chunks(path, variables):
                 length = int.from_bytes(stream.read(16)[12:16], "little")
             if length != file.stat().st_size:
                 raise InputError(
-                    f"{file}: found {file.stat().st_size} bytes, expected {length}; the chunk is damaged"
+                    f"{file}: found {file.stat().st_size} bytes, expected {length}; "
+                    "the chunk is damaged"
                 )
 
 

@@ -3,6 +3,7 @@ summary.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -12,59 +13,67 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from pyproj import Geod, Transformer
 
-from mapping.products import NO_CHANGE_COLOUR, REASONS, date_colours, yyyymm
+from mapping.products import NO_CHANGE_COLOUR, REASONS, date_colours, from_to, yyyymm
 
 LARGEST = 800  # pixels of a map's longer side in the figure; larger ones are thinned
 LISTED = 8  # transitions that a legend names, the largest ones; the rest share one colour
 REST, REST_COLOUR = "other transitions", "#7a7a7a"
 
 
+class Kind(NamedTuple):
+    """A transition, or all that share a colour: codes of from_to.tif; month -> hectares."""
+
+    codes: list
+    text: str
+    colour: str
+    dates: dict
+
+
 def draw_figures(rasters, folder, products, rows):
     """Draw the three figures of the map in the folder `rasters` into `folder`; rows:
-    `mapping.mosaic.summary`.
+    `mapping.summary.summary`.
     """
     rasters, folder = Path(rasters), Path(folder)
-    transitions = largest_transitions([row for row in rows if row[0] == "transition"], products)
+    transitions = largest_transitions(rows, products)
     months = products["labels"].bands
     figures = {
         "map": draw_map(rasters, products, transitions),
-        "classes": draw_classes(
-            [row for row in rows if row[0] == "class"], months, products["labels"]
-        ),
+        "classes": draw_classes(rows, months, products["labels"]),
         "transitions": draw_transitions(months, transitions),
     }
     for name, figure in figures.items():
-        figure.savefig(
-            folder / f"{name}.png", dpi=110, bbox_inches="tight", pad_inches=0.2
-        )  # cuts no legend
+        # "tight" cuts no legend
+        figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight", pad_inches=0.2)
 
 
-def largest_transitions(rows, products):
-    """Transitions by area, largest first: list of (codes, text, colour, {month: hectares}), the
-    last one the rest.
-    """
-    by_kind = {}
-    for _, month, _, from_class, to_class, _, hectares in rows:
-        dates = by_kind.setdefault(f"{from_class} to {to_class}", {})
-        dates[month] = dates.get(month, 0) + float(hectares)
-    code_of = {text: code for code, text in products["from_to"].names.items()}
-    order = sorted(by_kind, key=lambda kind: (-sum(by_kind[kind].values()), kind))
-    chosen = [
-        (
-            [code_of[kind]],
-            kind.replace(" to ", " \N{RIGHTWARDS ARROW} "),
-            products["from_to"].colours[code_of[kind]],
-            by_kind[kind],
-        )
-        for kind in order[:LISTED]
-    ]
+def largest_transitions(rows, products, listed=LISTED):
+    """Transitions by area, the largest first: a list of Kind, the last one the rest."""
+    by_kind = hectares_by_kind(rows, products["labels"].names)
+    order = sorted(by_kind, key=lambda code: (-sum(by_kind[code].values()), code))
+    names, colours = products["labels"].names, products["from_to"].colours
+    found = []
+    for code in order[:listed]:
+        before, after = divmod(code, 100)
+        text = f"{names[before - 1]} \N{RIGHTWARDS ARROW} {names[after - 1]}"
+        found.append(Kind([code], text, colours[code], by_kind[code]))
     rest = {}
-    for kind in order[LISTED:]:
-        for month, hectares in by_kind[kind].items():
+    for code in order[listed:]:
+        for month, hectares in by_kind[code].items():
             rest[month] = rest.get(month, 0) + hectares
-    return chosen + (
-        [([code_of[kind] for kind in order[LISTED:]], REST, REST_COLOUR, rest)] if rest else []
-    )
+    return [*found, Kind(order[listed:], REST, REST_COLOUR, rest)] if rest else found
+
+
+def hectares_by_kind(rows, names):
+    """Code of from_to.tif -> month -> hectares; names: class -> name."""
+    class_of = {name: k for k, name in names.items()}
+    by_kind = {}
+    for row in rows:
+        if row.kind == "transition":
+            dates = by_kind.setdefault(
+                from_to(class_of[row.from_class], class_of[row.to_class]), {}
+            )
+            dates[row.month] = dates.get(row.month, 0) + float(row.hectares)
+    return by_kind
 
 
 # ---------------------------------------------------------------- map.png
@@ -80,7 +89,7 @@ def draw_map(folder, products, transitions):
         thinned(folder / f"{name}.tif") for name in ("last_change", "from_to", "reason")
     )
     colour_of_date = {yyyymm(month): date_colours(len(months))(i) for i, month in enumerate(months)}
-    colour_of_kind = {code: colour for codes, _, colour, _ in transitions for code in codes}
+    colour_of_kind = {code: kind.colour for kind in transitions for code in kind.codes}
     unchanged = {0: NO_CHANGE_COLOUR}
     panels = (
         (first, legend.colours, f"Land cover in the first month, {months[0]}"),
@@ -123,7 +132,7 @@ def draw_map(folder, products, transitions):
     )
     key(
         axes[3],
-        [Patch(facecolor=colour, label=text) for _, text, colour, _ in transitions]
+        [Patch(facecolor=kind.colour, label=kind.text) for kind in transitions]
         + [no_change]
         + no_label,
     )
@@ -236,9 +245,9 @@ def scale_bar(axis, path, shown):
 def draw_classes(rows, months, legend):
     """Hectares of each class in each month, stacked."""
     hectares = {name: np.zeros(len(months)) for name in legend.names.values()}
-    for _, month, name, _, _, _, area in rows:
-        if name in hectares:
-            hectares[name][months.index(month)] = float(area)
+    for row in rows:
+        if row.kind == "class" and row.class_name in hectares:
+            hectares[row.class_name][months.index(row.month)] = float(row.hectares)
     shown = [i for i, name in legend.names.items() if hectares[name].any()]
     figure = Figure(figsize=(11, 5), layout="constrained")
     axis = figure.subplots()
@@ -272,9 +281,10 @@ def draw_transitions(months, transitions):
     figure = Figure(figsize=(11, 5), layout="constrained")
     axis = figure.subplots()
     bottom = np.zeros(len(months))
-    for _, text, colour, dates in transitions:
-        height = np.array([dates.get(month, 0) for month in months])
-        bottom = stack_bars(axis, bottom, height, colour, f"{text}, {height.sum():,.4g} ha")
+    for kind in transitions:
+        height = np.array([kind.dates.get(month, 0) for month in months])
+        text = f"{kind.text}, {height.sum():,.4g} ha"
+        bottom = stack_bars(axis, bottom, height, kind.colour, text)
     axis.set_title(
         "Area that changed class, by first month of the new class"
         if transitions

@@ -11,8 +11,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from data_loader import BANDS
 from mapping.source import Source, chosen_bands, month_in, parse_month, unreadable
+from utils.bands import BANDS
 from utils.errors import InputError
 
 
@@ -79,7 +79,8 @@ def read_header(path):
         ) from error
     if header.crs is None:
         raise InputError(
-            f"{path}: has no coordinate reference system; expected one (gdal_edit.py -a_srs sets it)"
+            f"{path}: has no coordinate reference system; "
+            "expected one (gdal_edit.py -a_srs sets it)"
         )
     if "complex" in header.dtype:
         raise InputError(f"{path}: holds {header.dtype}; expected integers or floats")
@@ -137,7 +138,8 @@ def find_folder(path, bands):
             )
         if month in places:
             raise InputError(
-                f"{file}: {month} is also in {places[month][0].file.name}; expected one file a month"
+                f"{file}: {month} is also in {places[month][0].file.name}; "
+                "expected one file a month"
             )
         header = read_header(file)
         places[month] = (header, chosen_bands(file, header.names, bands))
@@ -161,7 +163,8 @@ def check_grid(header, first):
     )
     if apart > 0.01:
         raise InputError(
-            f"{header.file}: lies {apart:.3g} pixels beside {first.file.name}, expected the same grid"
+            f"{header.file}: lies {apart:.3g} pixels beside {first.file.name}, "
+            "expected the same grid"
         )
 
 

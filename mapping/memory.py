@@ -1,20 +1,23 @@
-"""How this process holds its memory."""
+"""How a process holds its memory. Both functions do nothing where the C library is not glibc."""
 
 import ctypes
 from contextlib import suppress
 from functools import cache
 
+# What ctypes raises where there is no such library (Windows: TypeError) or function (macOS).
+ABSENT = (OSError, AttributeError, TypeError)
+
 
 @cache
 def keep_memory():
-    """Let this process keep the memory that it frees for its next batch or window, where its C
-    library is glibc.
+    """Let this process keep the memory that it frees, for its next window.
 
-    To give large arrays back and have them anew costs as much time as reading does, on virtual
-    machines much more.
+    Returning large arrays to the system and asking for them again costs as much time as reading
+    does. The setting holds until the process ends, so only a process of map.py calls this: its
+    own, or a worker that it started.
     """
     trim_threshold, mmap_max, arena_max = -1, -4, -8  # numbers of malloc.h
-    with suppress(OSError, AttributeError):
+    with suppress(*ABSENT):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
@@ -22,6 +25,6 @@ def keep_memory():
 
 
 def give_back_memory():
-    """Give back what `keep_memory` kept and nothing uses."""
-    with suppress(OSError, AttributeError):
+    """Return to the system what this process has freed and kept."""
+    with suppress(*ABSENT):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,12 +1,12 @@
-"""From finished windows to the map: Cloud-Optimised GeoTIFFs, summary, figures; one window in
-memory at a time.
+"""From finished windows to the map: Cloud-Optimised GeoTIFFs, summary, figures.
+
+The area is drawn tile by tile, and few tiles are in memory at a time. The tiles are those of the
+page, so that each is drawn once for the rasters, the page and the change events together.
 """
 
-import csv
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,52 +16,59 @@ from tqdm import tqdm
 
 from mapping.area import pixel_hectares
 from mapping.figures import draw_figures
-from mapping.pixels import window_products
+from mapping.pixels import Drawing, draw_window
 from mapping.products import add_overviews, create, write_cog
+from mapping.summary import MILLIMETRES, write_summary
+from mapping.windows import windows_of
 from mapping.workers import Workers, cores, stream
 from utils.errors import InputError
 
 CACHE_MB = 64  # of GDAL; its own choice, a share of all memory, would grow with the machine
-NO_LABEL = "no label"
-MILLIMETRES = 10**10  # square millimetres in a hectare
+TILE = 512  # side of a tile in pixels
 
 
-def assemble(parts, raw, windows, stack, products, filter_width):
-    """Write every raster of the map into the folder `raw`, as plain GeoTIFF, and return the counts
-    of the summary.
-
-    parts: the work folder; windows: all of the stack; products: as `products_for` gives;
-    filter_width: of the spatial majority filter, pixels. Returns the counts of
-    `mapping.products.count` for the whole area, in square millimetres. Raises InputError.
-    """
-    raw = empty(raw)
-    totals = [0, 0]
+def drawing_of(parts, windows, stack, n_classes, filter_width):
+    """The Drawing of a stack that was labelled window by window."""
     lines = {}
     for window in windows:
         lines.setdefault(window.top, {})[window.left] = window
     row_area = np.rint(pixel_hectares(stack.geobox) * MILLIMETRES).astype(np.int64)
-    n_classes = len(products["labels"].names)
-    compute = partial(
-        window_products, parts, lines, stack.months, filter_width, n_classes, row_area
-    )
+    return Drawing(parts, lines, stack.months, filter_width, n_classes, row_area)
+
+
+def assemble(drawing, raw, geobox, products, keep=lambda tile, drawn: None):
+    """Write every raster of the map into the folder `raw`, as plain GeoTIFF.
+
+    products: as `products_for` gives; keep(tile, drawn): called for each tile, in threads. Returns
+    the counts of `mapping.pixels.count` for the whole area, in square millimetres. Raises
+    InputError.
+    """
+    raw = empty(raw)
+    tiles = windows_of(geobox.shape, (TILE, TILE))
+    totals = [0, 0]
+
+    def draw_tile(tile):
+        drawn = draw_window(drawing, tile)
+        keep(tile, drawn)
+        return drawn.rasters, drawn.counts
+
     try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ExitStack() as files:
+            pool = files.enter_context(ThreadPoolExecutor(cores()))
+            rasters = {
+                name: files.enter_context(create(raw / f"{name}.tif", product, geobox))
+                for name, product in products.items()
+            }
+            bar = files.enter_context(tqdm(total=len(tiles), unit="tile", desc="drawing up"))
+            for tile, (layers, counts) in stream(
+                Workers(pool, 2 * cores(), None), draw_tile, tiles
+            ):
+                place = RasterWindow.from_slices(*tile.slices)
+                for name, raster in rasters.items():
+                    raster.write(layers[name], window=place)
+                totals = [total + more for total, more in zip(totals, counts)]
+                bar.update()
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
-            with ExitStack() as files, ThreadPoolExecutor(cores()) as pool:
-                rasters = {
-                    name: files.enter_context(create(raw / f"{name}.tif", product, stack.geobox))
-                    for name, product in products.items()
-                }
-                bar = files.enter_context(
-                    tqdm(total=len(windows), unit="window", desc="drawing up")
-                )
-                for window, (layers, counts) in stream(
-                    Workers(pool, 2 * cores(), None), compute, windows
-                ):
-                    rows, columns = window.slices
-                    for name, raster in rasters.items():
-                        raster.write(layers[name], window=RasterWindow.from_slices(rows, columns))
-                    totals = [total + more for total, more in zip(totals, counts)]
-                    bar.update()
             for name in products:
                 add_overviews(raw / f"{name}.tif")
     except (rasterio.errors.RasterioError, OSError) as error:
@@ -73,7 +80,7 @@ def finish(raw, folder, products, rows):
     """Write the finished map into `folder`: COGs and figures of the rasters in `raw`, and the
     summary's rows.
 
-    Everything only reads `raw`, and so goes on at the same time. Raises InputError.
+    All of them only read `raw`, so they are written at the same time. Raises InputError.
     """
     folder = empty(folder)
     write_summary(folder / "summary.csv", rows)
@@ -100,46 +107,3 @@ def empty(folder):
 def cannot_write(folder, error):
     """InputError for rasters that the disk did not take."""
     return InputError(f"{folder}: the map cannot be written ({error}); is the disk full?")
-
-
-def summary(classes, transitions, months, legend):
-    """Rows of the summary: kind, month, class, from_class, to_class, pixels, hectares.
-
-    classes, transitions: as `assemble` returns them. Two kinds: 'class', one row for every class
-    (and 'no label') and month; 'transition', one for every transition and month in which it
-    happened. Hectares are those of the ground.
-    """
-    names = legend.names
-    rows = [
-        (
-            "class",
-            str(month),
-            name,
-            "",
-            "",
-            int(classes[0, k, t]),
-            f"{classes[1, k, t] / MILLIMETRES:.4f}",
-        )
-        for t, month in enumerate(months)
-        for k, name in enumerate((NO_LABEL, *names))
-    ]
-    return rows + [
-        (
-            "transition",
-            str(months[t]),
-            "",
-            names[i],
-            names[j],
-            int(transitions[0, t, i, j]),
-            f"{transitions[1, t, i, j] / MILLIMETRES:.4f}",
-        )
-        for t, i, j in zip(*np.nonzero(transitions[0]))
-    ]
-
-
-def write_summary(path, rows):
-    """Write the summary as CSV."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(("kind", "month", "class", "from_class", "to_class", "pixels", "hectares"))
-        table.writerows(rows)

@@ -1,120 +1,259 @@
-"""From the command line of map.py to the finished map: plan, label what is missing, assemble,
-publish.
-"""
+"""A stack and weights -> the finished map: plan, label what is missing, assemble, publish."""
 
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 import models
 from mapping.memory import give_back_memory
-from mapping.mosaic import NO_LABEL, assemble, finish, summary
+from mapping.mosaic import assemble, drawing_of, finish
 from mapping.products import products_for
 from mapping.stack import open_stack
-from mapping.unfinished import begin, check_space, fingerprint, part_path, publish, save_part
+from mapping.summary import NO_LABEL, summary
+from mapping.thinned import create_store, save_shown, thinning_of
+from mapping.unfinished import (
+    begin,
+    begun_with,
+    check_space,
+    fingerprint,
+    part_path,
+    publish,
+    save_part,
+)
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from mapping.workers import open_workers, stream
+from models.label import WORTH_MEASURING
+from utils.errors import InputError
+from utils.files import claimed
+
+CURVES = 2**17  # pixels whose reflectance curves the page holds
+MEASURED_ROWS = 512  # of the window on which the two precisions are tried
 
 
-def make_map(args):
-    """Draw the map that the flags of map.py ask for; raises InputError."""
-    net = models.load(args.weights)
-    stack = open_stack(
-        args.stack,
-        first_month=args.first_month,
-        bands=net.card["bands"],
-        scale=args.scale,
-        nodata=args.nodata,
-        offset=args.offset,
-    )
-    check_network(net.card, stack)
-    for note in stack.notes:
-        print(f"note: {note}", file=sys.stderr)
-    windows, settings = plan(args, stack)
-    out = Path(args.out or Path("maps") / Path(args.stack).resolve().stem)
-    parts = begin(out, settings, resume=args.resume, overwrite=args.overwrite)
-    if parts is None:
-        print(f"{out}: finished already")
-        return
-    check_space(out, np.prod(stack.geobox.shape), len(stack.months))
-    label_windows(args, stack, settings, parts, windows)
-
-    raw, folder = parts / "raw", parts / "finished"
-    legend = net.card["legend"]
-    products = products_for(legend, stack.months)
-    rows = summary(
-        *assemble(parts, raw, windows, stack, products, args.filter), stack.months, legend
-    )
-    finish(raw, folder, products, rows)
-    publish(folder, out, settings)
-    if not any(row[5] for row in rows if row[0] == "class" and row[2] != NO_LABEL):
-        print("note: no pixel has a label; reason.tif says why", file=sys.stderr)
-    print(f"{out}: look at map.png first")
-
-
-def plan(args, stack):
-    """Windows of the stack, and the settings that decide its map's pixels: parts of others are
-    never mixed in.
+class Plan(NamedTuple):
+    """How a map is cut up and made; `settings` decide its pixels: parts of others are not mixed
+    in.
     """
-    size = (args.window, args.window) if args.window else window_size(stack)
-    windows = windows_of(stack.geobox.shape, size)
+
+    windows: list
+    settings: dict
+    years: np.ndarray | None
+    page: object
+
+
+def make_map(
+    stack,
+    weights,
+    out=None,
+    *,
+    first_month=None,
+    scale=None,
+    offset="none",
+    nodata=(),
+    min_months=None,
+    filter_width=1,
+    probabilities=False,
+    device="cpu",
+    precision="auto",
+    page=True,
+    curves=CURVES,
+    window=None,
+    workers=0,
+    scheduler=None,
+    resume=False,
+    overwrite=False,
+):
+    """Map the area of a stack with the network in a weights file; returns the folder of the map.
+
+    stack: path of a GeoTIFF, a folder of monthly GeoTIFFs, a Zarr or NetCDF cube; first_month,
+    scale, offset, nodata: as `mapping.stack.open_stack` takes them. out: folder of the map,
+    default maps/NAME OF STACK. min_months: months with an observation that a pixel needs, default a
+    quarter of the stack's. filter_width: of a spatial majority filter, pixels, odd. probabilities:
+    write the mean probability of each class in each year too. precision: float32, bfloat16, or
+    auto: the faster of the two here. page: write index.html; curves: pixels whose curves are in it.
+    window: side of the windows, pixels. workers, scheduler: local Dask processes, or the address of
+    a Dask cluster. resume, overwrite: what to do where `out` holds a map. Raises InputError.
+    """
+    out = Path(out or Path("maps") / Path(stack).resolve().stem)
+    check_device(device, elsewhere=scheduler is not None)
+    net = models.load(weights)
+    reading = {"first_month": first_month, "scale": scale, "nodata": nodata, "offset": offset}
+    opened = open_stack(stack, bands=net.card["bands"], **reading)
+    check_network(net.card, opened)
+    for note in opened.notes:
+        print(f"note: {note}", file=sys.stderr)
+    with claimed(out):
+        chosen = chosen_precision(out, precision, net.to(device), opened, resume)
+        planned = plan(
+            opened,
+            weights,
+            min_months=min_months,
+            filter_width=filter_width,
+            probabilities=probabilities,
+            precision=chosen,
+            window=window,
+            curves=curves if page else None,
+        )
+        parts = begin(out, planned.settings, resume=resume, overwrite=overwrite)
+        if parts is None:
+            print(f"{out}: finished already")
+            return out
+        check_space(out, bytes_needed(opened, planned, len(net.card["legend"])))
+        job = job_of(opened, weights, planned, device)
+        label_windows(job, planned, parts, workers=workers, scheduler=scheduler)
+        draw_up(out, parts, opened, planned, net.card["legend"])
+    print(f"{out}: look at map.png first")
+    return out
+
+
+def check_device(device, *, elsewhere=False):
+    """Raise InputError unless torch can compute on this device; elsewhere: on other machines."""
+    try:
+        kind = torch.device(device).type
+        known = kind in ("cpu", "cuda", "mps")
+        if known and not elsewhere:
+            torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError):  # torch raises each of them
+        known = False
+    if not known:
+        there = "cpu or cuda" if torch.cuda.is_available() else "cpu, no GPU is there"
+        raise InputError(f"--device: found {device}, expected {there}")
+
+
+def chosen_precision(out, precision, net, stack, resume):
+    """float32 or bfloat16: what an unfinished map was begun with, else the faster one here.
+
+    Small areas take float32, as measuring would cost more than it brings.
+    """
+    before = begun_with(out, "precision") if resume else None
+    if precision != "auto" or before:
+        return before if precision == "auto" else precision
+    if np.prod(stack.geobox.shape) < 2 * WORTH_MEASURING:
+        return "float32"
+    height, width = stack.geobox.shape
+    rows = min(height, MEASURED_ROWS)
+    top, columns = (height - rows) // 2, min(width, WORTH_MEASURING // rows)
+    block = stack.read(slice(top, top + rows), slice(0, columns))  # (T, C, y, x)
+    series = block.reshape(*block.shape[:2], -1).transpose(2, 1, 0)
+    found = models.fastest_precision(net, series)
+    print(f"precision: {found}, the faster one on this machine")
+    return found
+
+
+def plan(
+    stack,
+    weights,
+    *,
+    min_months=None,
+    filter_width=1,
+    probabilities=False,
+    precision="float32",
+    window=None,
+    curves=CURVES,
+):
+    """The Plan of a map of an opened Stack; arguments as in `make_map`; curves None: no page."""
+    size = (window, window) if window else window_size(stack)
+    shape = stack.geobox.shape
+    page = None if curves is None else thinning_of(shape, stack.bands, curves)
     settings = {
-        "stack": str(Path(args.stack).resolve()),
-        "stack's files": fingerprint(args.stack),
-        "weights": digest_of(args.weights),
+        "stack": str(Path(stack.path).resolve()),
+        "stack's files": fingerprint(stack.path),
+        "weights": digest_of(weights),
         "first month": str(stack.months[0]),
         "months": len(stack.months),
         "scale": np.unique(stack.scale).tolist(),
-        "--nodata": args.nodata,
-        "offset": {
-            str(month): row.tolist()
-            for month, row, before in zip(stack.source.months, stack.offset, (None, *stack.offset))
-            if not np.array_equal(row, before)
-        },
-        "--min-months": args.min_months or max(1, len(stack.months) // 4),
-        "--filter": args.filter,
+        "nodata": list(stack.nodata),
+        "offset": offset_steps(stack),
+        "--min-months": min_months or max(1, len(stack.months) // 4),
+        "--filter": filter_width,
+        "--probabilities": probabilities,
+        "precision": precision,
+        "page": curves,
         "window (rows, columns)": list(size),
     }
-    return windows, settings
+    years = stack.months.astype("datetime64[Y]").astype(int) + 1970 if probabilities else None
+    return Plan(windows_of(shape, size), settings, years, page)
 
 
-def label_windows(args, stack, settings, parts, windows):
+def offset_steps(stack):
+    """Month -> offset of each band, for each month in which the offset changes."""
+    before = [None, *stack.offset]
+    return {
+        str(month): row.tolist()
+        for month, row, last in zip(stack.source.months, stack.offset, before)
+        if not np.array_equal(row, last)
+    }
+
+
+def bytes_needed(stack, planned, n_classes):
+    """Bytes of disk that the parts and the rasters made from them take at most."""
+    pixels, months = float(np.prod(stack.geobox.shape)), len(stack.months)
+    years = 0 if planned.years is None else len(np.unique(planned.years)) * n_classes
+    figures = 2e6
+    return figures + pixels * (3.5 * months + 40 + 2.5 * years)
+
+
+def job_of(stack, weights, planned, device):
+    """The Job of the workers, but for their number of threads."""
+    settings = planned.settings
+    return Job(
+        stack,
+        str(Path(weights).resolve()),
+        settings["weights"],
+        settings["--min-months"],
+        device,
+        settings["precision"],
+        planned.years,
+        planned.page,
+    )
+
+
+def label_windows(job, planned, parts, *, workers=0, scheduler=None):
     """Label the windows that are missing and keep them, one by one, with a bar."""
+    windows, page = planned.windows, planned.page
     missing = [window for window in windows if not part_path(parts, window).is_file()]
-    rows, columns = stack.geobox.shape
+    rows, columns = job.stack.geobox.shape
+    months = job.stack.months
     left = sum(window.height * window.width for window in missing)
+    before = len(windows) - len(missing)
     print(
-        f"{args.stack}: {columns} x {rows} pixels, {stack.months[0]} to {stack.months[-1]}, {len(windows)} windows"
-        + (
-            f", {len(windows) - len(missing)} of them done before"
-            if len(missing) < len(windows)
-            else ""
-        )
+        f"{job.stack.path}: {columns} x {rows} pixels, {months[0]} to {months[-1]}, "
+        f"{len(windows)} windows" + (f", {before} of them done before" if before else "")
     )
-    bar = tqdm(
-        total=rows * columns,
-        initial=rows * columns - left,
-        unit="px",
-        unit_scale=True,
-        desc="labelling",
-    )
-    with open_workers(args.workers, args.scheduler) as workers, bar:
+    if page:
+        create_store(parts / "shown", len(months), len(job.stack.bands), page)
+    area = rows * columns
+    bar = tqdm(total=area, initial=area - left, unit="px", unit_scale=True, desc="labelling")
+    with open_workers(workers, scheduler) as pool, bar:
         start = time.perf_counter()
-        job = Job(
-            stack,
-            str(Path(args.weights).resolve()),
-            settings["weights"],
-            settings["--min-months"],
-            args.device,
-            workers.threads,
-        )
-        for window, layers in stream(workers, partial(label_window, job), missing):
+        work = partial(label_window, replace(job, threads=pool.threads))
+        for window, (layers, shown) in stream(pool, work, missing):
+            if page:
+                save_shown(parts / "shown", window, page, shown)
             save_part(parts, window, layers)
             bar.update(window.height * window.width)
     give_back_memory()
     seconds = time.perf_counter() - start
     print(f"labelled {left:,} pixels in {seconds:.0f} s ({left / seconds:,.0f} px/s)")
+
+
+def draw_up(out, parts, stack, planned, legend):
+    """Turn the finished windows into the map in `out`."""
+    raw, folder = parts / "raw", parts / "finished"
+    products = products_for(legend, stack.months, probabilities=planned.years is not None)
+    filter_width = planned.settings["--filter"]
+    drawing = drawing_of(parts, planned.windows, stack, len(legend), filter_width)
+    counts = assemble(drawing, raw, stack.geobox, products)
+    rows = summary(*counts, stack.months, legend)
+    finish(raw, folder, products, rows)
+    publish(folder, out, planned.settings)
+    labelled = [row.pixels for row in rows if row.kind == "class" and row.class_name != NO_LABEL]
+    if not any(labelled):
+        print("note: no pixel has a label; reason.tif says why", file=sys.stderr)

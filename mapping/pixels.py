@@ -3,67 +3,153 @@
 A spatial filter sees the true neighbours beyond the window's edge, so no edge shows in the map.
 """
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 
 from mapping.products import NO_CHANGE_MONTH, from_to, yyyymm
 from mapping.unfinished import load_area
 from utils.changes import spatial_majority_filter
+from utils.words import BESIDE
+
+HIGHEST = 99  # percent: 100 would claim more than any probability can
 
 
-def window_products(parts, windows, months, filter_width, n_classes, row_area, window):
-    """Rasters of one window, name -> (bands, y, x), and its counts (see `count`), from the parts of
-    `windows`.
+@dataclass(frozen=True)
+class Drawing:
+    """What it takes to draw the rasters of any window from the finished windows.
 
-    windows: top -> left -> Window; filter_width: of the spatial majority filter, pixels, 1 = none;
-    row_area (Y,) int64: area of a pixel in each row of the stack.
+    parts: work folder; lines: top -> left -> Window, all of the stack; months (T,); filter_width:
+    of the spatial majority filter, pixels, 1 = none; row_area (Y,) int64: area of a pixel in each
+    row of the stack.
     """
-    area, (top, left) = load_area(parts, windows, window, halo=filter_width // 2)
-    labels = area[:-2].view(np.int8)  # 255 becomes -1
-    if filter_width > 1:
-        labels = spatial_majority_filter(labels, filter_width)
+
+    parts: object
+    lines: dict
+    months: np.ndarray
+    filter_width: int
+    n_classes: int
+    row_area: np.ndarray
+
+
+class Changes(NamedTuple):
+    """Changes of class in a window, by month, then by pixel. Arrays of one length.
+
+    pixel: index, row by row; month: index of the first month of the new class; confidence: uint8
+    percent, see `change_confidence`.
+    """
+
+    pixel: np.ndarray
+    month: np.ndarray
+    from_class: np.ndarray
+    to_class: np.ndarray
+    confidence: np.ndarray
+
+
+class Drawn(NamedTuple):
+    """A drawn window: name -> raster (bands, y, x); its counts (see `count`); its Changes."""
+
+    rasters: dict
+    counts: tuple
+    changes: Changes
+
+
+def draw_window(drawing, window):
+    """Drawn of one window, which may be any part of the area."""
+    halo = drawing.filter_width // 2
+    area, (top, left) = load_area(drawing.parts, drawing.lines, window, halo=halo)
+    months = len(drawing.months)
+    labels = area[:months].view(np.int8)  # 255 becomes -1
+    filtered = spatial_majority_filter(labels, drawing.filter_width) if halo else labels
     inner = (slice(None), slice(top, top + window.height), slice(left, left + window.width))
-    labels, confidence, reason = labels[inner], area[-2:-1][inner], area[-1:][inner]
-    found = transitions_of(labels)
-    rasters = {"labels": labels.view(np.uint8), "confidence": confidence, "reason": reason}
-    return rasters | change_rasters(labels, found, months), count(
-        labels, found, n_classes, row_area[window.slices[0]]
-    )
+    monthly = monthly_confidence(area[months : 2 * months], labels, filtered)[inner]
+    labels = filtered[inner]
+    confidence, reason, second = (area[2 * months + i, *inner[1:]][None] for i in range(3))
+    changes = changes_of(labels, monthly)
+    rasters = {
+        "labels": labels.view(np.uint8),
+        "confidence": confidence,
+        "reason": reason,
+        "second": second,
+        "probabilities": area[2 * months + 3 :][inner],
+    }
+    rasters |= change_rasters(labels, changes, drawing.months)
+    counts = count(labels, changes, drawing.n_classes, drawing.row_area[window.slices[0]])
+    return Drawn(rasters, counts, changes)
 
 
-def transitions_of(labels):
-    """Transitions of a window: pixel (row-major index), month (index), from-class, to-class, by
-    month and pixel.
+def monthly_confidence(monthly, labels, filtered):
+    """Percent (T, y, x) that the network gives the filtered labels.
 
-    labels (T, y, x): a pixel has a label in every month, or -1 in every month.
-    `utils.changes.transitions` finds the same, and more slowly, where some months only are
-    labelled.
+    Only the probability of the network's own label is kept. Where the filter put another label in
+    its place, that one gets what is left to it at most: 100 less that probability.
+    """
+    return np.where(labels == filtered, monthly, 100 - monthly)
+
+
+def changes_of(labels, monthly):
+    """Changes of a window.
+
+    labels (T, y, x) int8: a pixel has a label in every month, or -1 in every month; monthly
+    (T, y, x) uint8: percent of each label. `utils.changes.transitions` finds the same, and more
+    slowly, where some months only are labelled.
     """
     flat = labels.reshape(len(labels), -1)
-    month, pixel = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), flat.shape[1])
-    return pixel, month + 1, flat[month, pixel], flat[month + 1, pixel]
+    before, pixel = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), flat.shape[1])
+    sure = change_confidence(monthly.reshape(flat.shape), pixel, before + 1)
+    return Changes(pixel, before + 1, flat[before, pixel], flat[before + 1, pixel], sure)
 
 
-def change_rasters(labels, found, months):
-    """change_count, first_change, last_change and from_to, each (1, y, x), from the transitions of
-    a window.
+def change_confidence(monthly, pixel, month):
+    """Percent (changes,) uint8 of each change: `utils.words.change_confidence`, for many series.
+
+    monthly (T, P) percent of each label; pixel, month: of each change. It is the lower of two
+    means: of the old class over the last 3 months before the change, and of the new class over the
+    first 3 months from it; fewer months where the segment is shorter. At most 99.
     """
-    pixel, month, from_class, to_class = found
+    order = np.lexsort((month, pixel))
+    pixel, month = pixel[order], month[order]
+    same = pixel[1:] == pixel[:-1]  # the change before it is of the same pixel
+    start = np.concatenate([[0], np.where(same, month[:-1], 0)])[: len(pixel)]
+    stop = np.concatenate([np.where(same, month[1:], len(monthly)), [len(monthly)]])[: len(pixel)]
+    before = mean_of_months(monthly, pixel, np.maximum(start, month - BESIDE), month)
+    after = mean_of_months(monthly, pixel, month, np.minimum(stop, month + BESIDE))
+    found = np.empty(len(pixel), np.uint8)
+    found[order] = np.rint(np.minimum(before, after)).clip(0, HIGHEST)
+    return found
+
+
+def mean_of_months(monthly, pixel, start, stop):
+    """Mean over the months start .. stop (excluded), at most BESIDE of them, for each pixel."""
+    total = np.zeros(len(pixel), np.float32)
+    for step in range(BESIDE):
+        inside = start + step < stop
+        total[inside] += monthly[start[inside] + step, pixel[inside]]
+    return total / (stop - start)
+
+
+def change_rasters(labels, changes, months):
+    """The rasters of change of a window, name -> (1, y, x)."""
+    pixel, month, from_class, to_class, sure = changes
     shape = labels.shape[1:]
     labelled = (labels[0] >= 0).ravel()
     times = np.bincount(pixel, minlength=labelled.size)
     first = np.full(labelled.size, NO_CHANGE_MONTH, np.int32)
     last, kind = first.copy(), np.zeros(labelled.size, np.uint16)
+    confidence = np.full(labelled.size, 255, np.uint8)
     dates = yyyymm(months)
-    first[pixel[::-1]] = dates[
-        month[::-1]
-    ]  # of several values for one pixel the last one written stays
+    # Of several values for one pixel the last one written stays.
+    first[pixel[::-1]] = dates[month[::-1]]
     last[pixel] = dates[month]
     kind[pixel] = from_to(from_class.astype(np.uint16), to_class)
+    confidence[pixel] = sure
     filled = {
         "change_count": (times.astype(np.uint8), 255),
         "first_change": (first, -1),
         "last_change": (last, -1),
         "from_to": (kind, 65535),
+        "change_confidence": (confidence, 255),
     }
     return {
         name: np.where(labelled, values, nodata).astype(values.dtype).reshape(1, *shape)
@@ -71,15 +157,15 @@ def change_rasters(labels, found, months):
     }
 
 
-def count(labels, found, n_classes, row_area):
-    """Pixels and area of a window for the summary, in whole numbers, so that no order of adding
-    them up changes a sum.
+def count(labels, changes, n_classes, row_area):
+    """Pixels and area of a window for the summary, in whole numbers: no order of adding changes a
+    sum.
 
     row_area (y,) int64: area of a pixel in each row. Returns classes (2, 1 + K, T), first those
     without a label, and transitions (2, T, K, K): month, from-class, to-class; pixels, then area,
     in int64.
     """
-    pixel, month, from_class, to_class = found
+    pixel, month, from_class, to_class, _ = changes
     row = pixel // labels.shape[2]
     # Pixels of each class in the first month; from then on only what changes is counted.
     per_row = np.zeros((len(labels), 1 + n_classes, labels.shape[1]), np.int64)

@@ -39,7 +39,9 @@ REASONS = (
     "no answer of the network",
 )
 REASON_COLOURS = ("#7fbf7b", "#404040", "#f2a33a", "#c8385a")
+WHY = tuple(zip(REASONS, REASON_COLOURS))
 NO_CHANGE_MONTH = 0  # in first_change.tif and last_change.tif
+PERCENT = {i: to_hex(colormaps["viridis"](i / 100)) for i in range(101)}
 
 
 @dataclass(frozen=True)
@@ -59,90 +61,83 @@ class Product:
         return np.full((len(self.bands), height, width), self.nodata, self.dtype)
 
 
-def products_for(legend, months):
-    """The rasters of a map with this legend over these months, by name."""
+def products_for(legend, months, *, probabilities=False):
+    """The rasters of a map with this legend over these months: name -> Product.
+
+    probabilities: also the mean probability of each class in each year.
+    """
     if len(legend) > 99 or len(months) > 254:
         raise InputError(
             f"map: {len(legend)} classes and {len(months)} months, expected at most 99 and 254"
         )
-    classes = dict(enumerate(legend.names)), dict(enumerate(legend.colours))
-    kinds = {
-        from_to(i, j): (f"{a} to {b}", transition_colour(legend, i, j))
-        for i, a in enumerate(legend.names)
-        for j, b in enumerate(legend.names)
-        if i != j
-    }
+    found = [*class_products(legend, months), *change_products(legend, months), *doubt_products()]
+    found.append(coded("reason", "uint8", 255, "why a pixel has no label", dict(enumerate(WHY))))
+    if probabilities:
+        years = dict.fromkeys(str(month)[:4] for month in months)
+        bands = tuple(f"{year} {name}" for year in years for name in legend.names)
+        meaning = "percent: mean probability of each class over the months of a year"
+        found.append(Product("probabilities", "uint8", 255, bands, meaning, PERCENT))
+    return {product.name: product for product in found}
+
+
+def class_products(legend, months):
+    """The rasters whose values are classes."""
+    names, colours = dict(enumerate(legend.names)), dict(enumerate(legend.colours))
+    bands = tuple(str(month) for month in months)
+    second = "second most probable class of the month with the lowest probability of its label"
+    return (
+        Product("labels", "uint8", 255, bands, "land cover class of each month", colours, names),
+        Product("second", "uint8", 255, ("second",), second, colours, names),
+    )
+
+
+def change_products(legend, months):
+    """The rasters that say how often, when, and from what to what a pixel changed."""
     dates = {
         yyyymm(month): (str(month), to_hex(date_colours(len(months))(i)))
         for i, month in enumerate(months)
     }
-    counts = {
-        i: (
-            "no change" if i == 0 else "1 change" if i == 1 else f"{i} changes",
-            NO_CHANGE_COLOUR if i == 0 else to_hex(colormaps["plasma"](min(i, 6) / 6)),
+    pairs = [(i, j) for i in range(len(legend)) for j in range(len(legend)) if i != j]
+    kinds = {
+        from_to(i, j): (
+            f"{legend.names[i]} to {legend.names[j]}",
+            transition_colour(legend, i, j),
         )
-        for i in range(min(len(months), 24))
+        for i, j in pairs
     }
-    percent = {i: to_hex(colormaps["viridis"](i / 100)) for i in range(101)}
+    counts = {i: count_entry(i) for i in range(1, min(len(months), 24))}
+    when = "month of the {} change, YYYYMM: first month of the new class"
+    what = "last transition: from-class x 100 + to-class, + 1 each"
+    return (
+        coded("change_count", "uint8", 255, "number of changes of class", counts),
+        coded("first_change", "int32", -1, when.format("first"), dates),
+        coded("last_change", "int32", -1, when.format("last"), dates),
+        coded("from_to", "uint16", 65535, what, kinds),
+    )
 
-    def coded(name, dtype, nodata, meaning, codes, without="no change"):
-        codes = {0: (without, NO_CHANGE_COLOUR)} | codes
-        return Product(
-            name,
-            dtype,
-            nodata,
-            (name.replace("_", " "),),
-            meaning,
-            {value: colour for value, (_, colour) in codes.items()},
-            {value: text for value, (text, _) in codes.items()},
-        )
 
-    reasons = {i: pair for i, pair in enumerate(zip(REASONS, REASON_COLOURS))}
-    return {
-        product.name: product
-        for product in (
-            Product(
-                "labels",
-                "uint8",
-                255,
-                tuple(str(month) for month in months),
-                "land cover class of each month",
-                classes[1],
-                classes[0],
-            ),
-            coded("change_count", "uint8", 255, "number of changes of class", counts),
-            coded(
-                "first_change",
-                "int32",
-                -1,
-                "month of the first change, YYYYMM: first month of the new class",
-                dates,
-            ),
-            coded(
-                "last_change",
-                "int32",
-                -1,
-                "month of the last change, YYYYMM: first month of the new class",
-                dates,
-            ),
-            coded(
-                "from_to",
-                "uint16",
-                65535,
-                "last transition: from-class x 100 + to-class, + 1 each",
-                kinds,
-            ),
-            Product(
-                "confidence",
-                "uint8",
-                255,
-                ("confidence",),
-                "percent: mean over the months of the probability of the label",
-                percent,
-            ),
-            coded("reason", "uint8", 255, "why a pixel has no label", reasons),
-        )
-    }
+def doubt_products():
+    """The rasters that say how sure the network is."""
+    label = "percent: mean over the months of the probability of the label"
+    change = "percent: confidence of the last change; no data where there is none"
+    return (
+        Product("confidence", "uint8", 255, ("confidence",), label, PERCENT),
+        Product("change_confidence", "uint8", 255, ("change confidence",), change, PERCENT),
+    )
+
+
+def count_entry(times):
+    """Name and colour of a number of changes."""
+    name = "1 change" if times == 1 else f"{times} changes"
+    return name, to_hex(colormaps["plasma"](min(times, 6) / 6))
+
+
+def coded(name, dtype, nodata, meaning, codes):
+    """A Product of one band: codes: value -> (name, colour); 0 means no change, if not given."""
+    codes = {0: ("no change", NO_CHANGE_COLOUR)} | codes
+    colours = {value: colour for value, (_, colour) in codes.items()}
+    names = {value: text for value, (text, _) in codes.items()}
+    return Product(name, dtype, nodata, (name.replace("_", " "),), meaning, colours, names)
 
 
 def from_to(from_class, to_class):
@@ -230,36 +225,41 @@ def add_overviews(path):
 def write_cog(source, path, product):
     """Turn a GeoTIFF with overviews into a COG with its QGIS style beside it."""
     copy(str(source), str(path), **COG_OPTIONS)
-    with rasterio.open(
-        path
-    ) as raster:  # a full disk may only show now: the last tile is the last thing written
-        raster.read(
-            1, window=((raster.height - 1, raster.height), (raster.width - 1, raster.width))
-        )
+    with rasterio.open(path) as raster:
+        # A full disk may only show now: the last tile is the last thing written.
+        height, width = raster.shape
+        raster.read(1, window=((height - 1, height), (width - 1, width)))
     path.with_suffix(".qml").write_text(qgis_style(product), encoding="utf-8")
 
 
 def qgis_style(product):
     """QGIS layer style; of many bands the last is shown, the newest month."""
+    renderer = named_values(product) if product.names else percent_ramp(product)
+    head = '<qgis version="3.22" styleCategories="Symbology">'
+    return f"<!DOCTYPE qgis>\n{head}<pipe>{renderer}</pipe></qgis>\n"
+
+
+def named_values(product):
+    """QGIS renderer of a raster whose values have names."""
     entries = "".join(
         f'<paletteEntry value={quoteattr(str(value))} color={quoteattr(colour)} alpha="255" '
         f"label={quoteattr(product.names.get(value, str(value)))}/>"
         for value, colour in product.colours.items()
     )
-    if product.names:
-        renderer = (
-            f'<rasterrenderer type="paletted" band="{len(product.bands)}" opacity="1" alphaBand="-1">'
-            f"<rasterTransparency/><colorPalette>{entries}</colorPalette></rasterrenderer>"
-        )
-    else:
-        items = "".join(
-            f'<item value="{value}" label="{value} %" color="{product.colours[value]}" alpha="255"/>'
-            for value in range(0, 101, 10)
-        )
-        renderer = (
-            '<rasterrenderer type="singlebandpseudocolor" band="1" opacity="1" alphaBand="-1" '
-            'classificationMin="0" classificationMax="100"><rasterTransparency/><rastershader>'
-            f'<colorrampshader colorRampType="INTERPOLATED" clip="0">{items}</colorrampshader>'
-            "</rastershader></rasterrenderer>"
-        )
-    return f'<!DOCTYPE qgis>\n<qgis version="3.22" styleCategories="Symbology"><pipe>{renderer}</pipe></qgis>\n'
+    shown = f'band="{len(product.bands)}" opacity="1" alphaBand="-1"'
+    palette = f"<rasterTransparency/><colorPalette>{entries}</colorPalette>"
+    return f'<rasterrenderer type="paletted" {shown}>{palette}</rasterrenderer>'
+
+
+def percent_ramp(product):
+    """QGIS renderer of a raster of percent."""
+    items = "".join(
+        f'<item value="{value}" label="{value} %" color="{product.colours[value]}" alpha="255"/>'
+        for value in range(0, 101, 10)
+    )
+    return (
+        '<rasterrenderer type="singlebandpseudocolor" band="1" opacity="1" alphaBand="-1" '
+        'classificationMin="0" classificationMax="100"><rasterTransparency/><rastershader>'
+        f'<colorrampshader colorRampType="INTERPOLATED" clip="0">{items}</colorrampshader>'
+        "</rastershader></rasterrenderer>"
+    )

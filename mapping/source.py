@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from data_loader import BANDS
+from utils.bands import BANDS
 from utils.errors import InputError
 
 # A month in a name: 2019-02, 2019_02, 201902, 20190215. The digits stand alone: tile 49RGM and 10m
@@ -95,7 +95,8 @@ def chosen_bands(path, names, bands):
     absent = [band for band in bands if band not in BANDS]
     if absent:
         raise InputError(
-            f"{path}: the network needs {', '.join(absent)}; expected bands out of {', '.join(BANDS)}"
+            f"{path}: the network needs {', '.join(absent)}; "
+            f"expected bands out of {', '.join(BANDS)}"
         )
     return [BANDS.index(band) for band in bands]
 

@@ -1,7 +1,7 @@
-"""An area's rasters as one lazy array (month, band, y, x) of surface reflectance x 10^4.
+"""An area's rasters as surface reflectance x 10^4, month by month.
 
-stack = open_stack("monthly/")                       # a folder of GeoTIFFs, one GeoTIFF, a Zarr or NetCDF cube
-stack.array.isel(y=slice(0, 256), x=slice(0, 256))   # xarray; pixels are read when they are asked for
+stack = open_stack("monthly/")           # a folder of GeoTIFFs, one GeoTIFF, a Zarr or NetCDF cube
+stack.read(slice(0, 256), slice(0, 64))  # (month, band, y, x) int16; -32768 = no observation
 x, months = read_series("monthly/", (112.913, 28.100))
 """
 
@@ -9,22 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
-from data_loader import BANDS, NO_OBSERVATION
 from mapping.cubes import find_cube
 from mapping.geotiffs import find_folder, find_geotiff
 from mapping.source import Source, parse_month
+from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 
-LOWEST, HIGHEST = (
-    -9999,
-    32767,
-)  # at or beyond these a stored number is a mark for no data, never reflectance x 10^4
+# At or beyond these a stored number is a mark for no data, never reflectance x 10^4.
+LOWEST, HIGHEST = -9999, 32767
 # Sentinel-2 processing baseline 04.00, in force on 2022-01-25, adds it to every band of level 2A
 STEP = 1000
 STEP_MONTH = np.datetime64("2022-01", "M")
@@ -35,16 +30,16 @@ SAMPLE = 128  # side in pixels of the windows from which a stack's scale and ste
 class Stack:
     """An area over T months, none left out.
 
-    months (T,) datetime64[M]; bands: C names; geobox: grid and CRS; chunk (y, x): pixels stored
-    together; array (month, band, y, x) int16: reflectance x 10^4, -32768 = no observation; notes:
-    lines that a user should see.
+    months (T,) datetime64[M]; bands: C names; scale, offset (M, C): stored number x scale + offset
+    is reflectance x 10^4; nodata: stored numbers without an observation; notes: lines that a user
+    should see. `read` gives the pixels of a window.
     """
 
     source: Source
     months: np.ndarray
     bands: tuple
-    scale: np.ndarray  # (M, C) stored number -> reflectance x 10^4, before ...
-    offset: np.ndarray  # (M, C) ... this is added
+    scale: np.ndarray
+    offset: np.ndarray
     nodata: tuple
     notes: tuple = ()
 
@@ -55,15 +50,6 @@ class Stack:
     @property
     def geobox(self) -> GeoBox:
         return self.source.geobox
-
-    @property
-    def array(self):
-        shape = (len(self.months), len(self.bands), *self.geobox.shape)
-        lazy = indexing.LazilyIndexedArray(LazyReflectance(self, shape))
-        coords = {"month": self.months.astype("datetime64[ns]"), "band": list(self.bands)}
-        return xr.DataArray(
-            lazy, dims=("month", "band", "y", "x"), coords=coords, name="reflectance"
-        )
 
     def read(self, rows, columns, steps=None):
         """Reflectance x 10^4 of a window: (T, C, y, x) int16, or of the months `steps` only.
@@ -88,42 +74,6 @@ class Stack:
             block[there[i]] = reflectance(
                 raw[i], self.scale[month], self.offset[month], self.nodata
             )
-        return block
-
-
-class LazyReflectance(BackendArray):
-    """Lets xarray index a Stack without reading it."""
-
-    def __init__(self, stack, shape):
-        self.stack, self.shape, self.dtype = stack, shape, np.dtype(np.int16)
-
-    def __getitem__(self, key):
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.BASIC, self._read
-        )
-
-    def _read(self, key):
-        """Read the covering window, then take from it what was asked for (single positions, steps,
-        bands).
-        """
-        picks, windows = [], []
-        for index, size in zip(key, self.shape):
-            positions = np.arange(size)[index]
-            low, high = (
-                (int(positions.min()), int(positions.max()) + 1) if positions.size else (0, 0)
-            )
-            windows.append(slice(low, high))
-            picks.append(positions - low)
-        months, _, rows, columns = windows
-        if 0 in (months.stop, rows.stop, columns.stop):
-            block = np.empty([w.stop - w.start for w in windows], np.int16)
-        else:
-            block = self.stack.read(rows, columns, np.arange(months.start, months.stop))[
-                :, windows[1]
-            ]
-        for axis in reversed(range(4)):
-            if not np.array_equal(picks[axis], np.arange(block.shape[axis])):
-                block = np.take(block, picks[axis], axis=axis)
         return block
 
 
@@ -213,37 +163,44 @@ def open_stack(path, *, first_month=None, bands=BANDS, scale=None, nodata=(), of
     if scale is not None:
         file_scale, file_offset = np.full_like(file_scale, scale), np.zeros_like(file_offset)
     stack = Stack(source, months, tuple(bands), file_scale, file_offset, (*source.nodata, *nodata))
-    notes = []
-    if len(months) > len(source.months):
-        notes.append(
-            f"{path}: {len(months) - len(source.months)} months are missing; filled with no observation"
-        )
-    start, amount = given_offset(offset)
+    if missing := len(months) - len(source.months):
+        stack = noted(stack, f"{missing} months are missing; filled with no observation")
     as_stored = scale is not None or (source.dtype.kind in "iu" and (file_scale == 1).all())
     across = months[0] < STEP_MONTH < months[-1]
+    dark = None
     if across or not as_stored:
         dark, middle = survey(stack)
         if not as_stored and middle < 2:
-            notes.append(f"{path}: holds reflectance from 0 to 1; multiplied by 10,000")
-            dark = dark * 10_000
-            stack = replace(
-                stack,
-                scale=np.round(file_scale * 10_000, 9),
-                offset=np.round(file_offset * 10_000, 9),
-            )
-        step = step_month(source.months, dark) if across else None
-        if step is not None and offset == "auto":
-            notes.append(
-                f"{path}: a step of +{STEP} from {step} on (processing baseline 04.00) was taken away"
-            )
-            start, amount = step, -STEP
-        elif step is not None and offset == "none":
-            notes.append(
-                f"{path}: reflectance steps up by about {STEP} in every band from {step} on, as Sentinel-2's "
-                f"processing baseline 04.00 does; --offset auto (or --offset={-STEP}@{step}) mends it"
-            )
-    added = np.where(source.months >= start, amount, 0)[:, None]
-    return replace(stack, offset=stack.offset + added, notes=tuple(notes))
+            stack, dark = times_ten_thousand(stack), dark * 10_000
+    return with_offset(stack, offset, step_month(source.months, dark) if across else None)
+
+
+def noted(stack, text):
+    """The stack with one more line that a user should see."""
+    return replace(stack, notes=(*stack.notes, f"{stack.path}: {text}"))
+
+
+def times_ten_thousand(stack):
+    """The stack, whose numbers are reflectance from 0 to 1, as reflectance x 10^4."""
+    scale, offset = (np.round(values * 10_000, 9) for values in (stack.scale, stack.offset))
+    stack = replace(stack, scale=scale, offset=offset)
+    return noted(stack, "holds reflectance from 0 to 1; multiplied by 10,000")
+
+
+def with_offset(stack, offset, step):
+    """The stack with the offset that was asked for; step: month of the step of 1000, or None."""
+    start, amount = given_offset(offset)
+    if step is not None and offset == "auto":
+        taken = f"a step of +{STEP} from {step} on (processing baseline 04.00) was taken away"
+        stack, start, amount = noted(stack, taken), step, -STEP
+    elif step is not None and offset == "none":
+        stack = noted(
+            stack,
+            f"reflectance steps up by about {STEP} in every band from {step} on, as Sentinel-2's "
+            f"processing baseline 04.00 does; --offset auto (or --offset={-STEP}@{step}) mends it",
+        )
+    added = np.where(stack.source.months >= start, amount, 0)[:, None]
+    return replace(stack, offset=stack.offset + added)
 
 
 def given_offset(text):
@@ -340,8 +297,8 @@ def read_series(path, lonlat, *, first_month=None, **options):
     if not (0 <= column < width and 0 <= row < height):
         west, south, east, north = stack.geobox.extent.to_crs("EPSG:4326").boundingbox
         raise InputError(
-            f"{path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; expected longitude {west:.4f} to "
-            f"{east:.4f}, latitude {south:.4f} to {north:.4f}"
+            f"{path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; "
+            f"expected longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"
         )
     row, column = int(row), int(column)
     values = stack.read(slice(row, row + 1), slice(column, column + 1))[:, :, 0, 0].T  # (C, T)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from utils.errors import InputError
 from utils.files import written_whole
 
 FINISHED = "config.json"  # in OUT: the map is whole, and these were its settings
+PARTS, SETTINGS = ".parts", "settings.json"  # the work folder in OUT, and a file in it
 
 
 def fingerprint(path):
@@ -38,16 +40,13 @@ def begin(out, settings, *, resume, overwrite):
 
     Raises InputError where it would mix two maps, or throw away work that nobody said may go.
     """
-    out, parts = Path(out), Path(out) / ".parts"
-    unfinished, finished = parts / "settings.json", out / FINISHED
+    out, parts = Path(out), Path(out) / PARTS
+    unfinished, finished = parts / SETTINGS, out / FINISHED
     old = unfinished if any(parts.glob("*.npy")) else finished if finished.is_file() else None
     if old and not overwrite:
         if not resume:
-            what = "an unfinished map (--resume goes on with it" if old == unfinished else "a map ("
-            raise InputError(
-                f"{out}: holds {what}{'; ' if old == unfinished else ''}--overwrite starts over)"
-            )
-        check_settings(out, json.loads(old.read_text()), settings)
+            raise InputError(f"{out}: holds {what_is_there(old == unfinished)}")
+        check_settings(out, json.loads(old.read_text(encoding="utf-8")), settings)
         if old == finished:
             return None
     try:
@@ -57,11 +56,33 @@ def begin(out, settings, *, resume, overwrite):
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
-    for leftover in parts.glob(".*.part.*"):  # of a process that was killed while writing
+    for leftover in parts.rglob(".*.part.*"):  # of a process that was killed while writing
         leftover.unlink()
-    with written_whole(unfinished) as file:
-        file.write_text(json.dumps(settings, indent=1))
+    write_settings(unfinished, settings)
     return parts
+
+
+def what_is_there(unfinished):
+    """What a folder holds, and the flags that say what to do with it."""
+    if unfinished:
+        return "an unfinished map (--resume goes on with it; --overwrite starts over)"
+    return "a map (--overwrite starts over)"
+
+
+def write_settings(path, settings):
+    """Write the settings of a map as JSON."""
+    with written_whole(path) as file:
+        file.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def begun_with(out, key):
+    """What a map that is in `out` already, finished or not, was begun with; None if there is none
+    that can be read.
+    """
+    for file in (Path(out) / PARTS / SETTINGS, Path(out) / FINISHED):
+        with suppress(OSError, ValueError):
+            return json.loads(file.read_text(encoding="utf-8")).get(key)
+    return None
 
 
 def check_settings(out, old, new):
@@ -69,8 +90,8 @@ def check_settings(out, old, new):
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
             raise InputError(
-                f"{out}: begun with {key} {short(old.get(key))}, now {short(new.get(key))}; expected the "
-                "same to go on (--overwrite starts over)"
+                f"{out}: begun with {key} {short(old.get(key))}, now {short(new.get(key))}; "
+                "expected the same to go on (--overwrite starts over)"
             )
 
 
@@ -80,18 +101,16 @@ def short(value):
     return text if len(text) <= 40 else text[:12] + "..."
 
 
-def check_space(out, pixels, months):
-    """Raise InputError if the disk cannot hold the parts and the rasters made from them."""
+def check_space(out, needed):
+    """Raise InputError if the disk of `out` has less than `needed` bytes left."""
     folder = Path(out).resolve()
     while not folder.exists():
         folder = folder.parent
-    needed, free = (
-        2e6 + pixels * (months + 16) * 2.5,
-        shutil.disk_usage(folder).free,
-    )  # 2 MB: figures, styles
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise InputError(
-            f"{out}: {free / 1e6:,.0f} MB free on its disk, expected at least {needed / 1e6:,.0f} MB"
+            f"{out}: {free / 1e6:,.0f} MB free on its disk, "
+            f"expected at least {needed / 1e6:,.0f} MB"
         )
 
 
@@ -109,24 +128,22 @@ def save_part(parts, window, layers):
 def load_area(parts, windows, window, *, halo):
     """Layers (L, y, x) of a window and of `halo` pixels around it, as far as the stack goes.
 
-    windows: top -> left -> Window, all of the stack. Returns the layers, and the row and column at
-    which the window begins in them. Raises InputError for a damaged part.
+    windows: top -> left -> Window, all of the stack; window: any rows and columns of it. Returns
+    the layers, and the row and column at which the window begins in them. Raises InputError for a
+    damaged part.
     """
-
-    def covering(starts, start, stop):
-        """Those of the sorted starts whose windows may reach into start .. stop."""
-        return starts[max(0, bisect_right(starts, start) - 1) : bisect_left(starts, stop)]
-
     rows, columns = (slice(max(0, s.start - halo), s.stop + halo) for s in window.slices)
-    pieces = [
-        [
-            load_piece(parts, windows[top][left], rows, columns)
-            for left in covering(sorted(windows[top]), columns.start, columns.stop)
-        ]
-        for top in covering(sorted(windows), rows.start, rows.stop)
-    ]
-    area = np.concatenate([np.concatenate(line, axis=2) for line in pieces], axis=1)
-    return area, (window.top - rows.start, window.left - columns.start)
+    lines = []
+    for top in covering(sorted(windows), rows.start, rows.stop):
+        starts = covering(sorted(windows[top]), columns.start, columns.stop)
+        pieces = [load_piece(parts, windows[top][left], rows, columns) for left in starts]
+        lines.append(np.concatenate(pieces, axis=2))
+    return np.concatenate(lines, axis=1), (window.top - rows.start, window.left - columns.start)
+
+
+def covering(starts, start, stop):
+    """Those of the sorted starts of windows that may reach into start .. stop."""
+    return starts[max(0, bisect_right(starts, start) - 1) : bisect_left(starts, stop)]
 
 
 def load_piece(parts, window, rows, columns):
@@ -146,15 +163,16 @@ def load_piece(parts, window, rows, columns):
 
 
 def publish(folder, out, settings):
-    """Move finished files from `folder` into `out`, then say that the map is whole and remove the
-    work folder.
+    """Move what is finished from `folder` into `out`, then say that the map is whole and remove
+    the work folder.
     """
     out = Path(out)
     try:
-        for file in sorted(Path(folder).iterdir()):
-            os.replace(file, out / file.name)
+        for entry in sorted(Path(folder).iterdir()):
+            if entry.is_dir():  # the page's: no folder replaces one that holds files
+                shutil.rmtree(out / entry.name, ignore_errors=True)
+            os.replace(entry, out / entry.name)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
-    with written_whole(out / FINISHED) as file:
-        file.write_text(json.dumps(settings, indent=1))
-    shutil.rmtree(out / ".parts")
+    write_settings(out / FINISHED, settings)
+    shutil.rmtree(out / PARTS)

@@ -1,7 +1,7 @@
-"""A window of a stack -> labels of its pixels. What runs on each worker.
+"""Label the pixels of one window of a stack. This is what runs on each worker.
 
-Every pixel is labelled for itself, so the labels do not depend on how the area is cut into windows,
-nor on which worker does which. What looks at neighbours comes later, in `mapping.products`.
+Each pixel is labelled by itself. So the labels do not depend on how the area is cut into windows,
+nor on the worker. What looks at neighbours comes later, in `mapping.pixels`.
 """
 
 import hashlib
@@ -10,42 +10,46 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 import models
-from data_loader import NO_OBSERVATION, SHORTEST
-from mapping.memory import give_back_memory, keep_memory
+from mapping.memory import give_back_memory
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
+from mapping.thinned import Thinning, thin
 from models.label import BATCH
+from utils.bands import NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 
-USUAL, LARGEST = (
-    2**16,
-    2**18,
-)  # pixels of a window at 48 months: 63 and 252 MB, a few times over in memory
+# Pixels of a window at 48 months: 63 MB and 252 MB of reflectance, held a few times over.
+USUAL, LARGEST = 2**16, 2**18
 WINDOWS_DONE = itertools.count(1)  # by this process
-TIDY_EVERY = 8  # windows
-NETWORK_LOCK = (
-    threading.Lock()
-)  # one window at a time uses the network of a process, while others read and write
+TIDY_EVERY = 8  # windows: freed memory breaks into pieces over time, and would grow
+# One window at a time uses the network of a process, while others are read and written.
+NETWORK_LOCK = threading.Lock()
+AT_ONCE = 8  # batches of a thread for which all probabilities are held
 
 
 @dataclass(frozen=True)
 class Job:
-    """What labelling a window takes.
+    """What a worker needs to label a window.
 
-    min_months: months with an observation that a pixel needs for labels; threads: of the network in
-    each process, None = as many as Dask gives the worker.
+    digest: SHA-256 of the weights; min_months: months with an observation that a pixel needs;
+    precision: float32 or bfloat16; years (T,): the year of each month, where the mean
+    probabilities of each year are asked for, else None; page: which reflectances the page shows,
+    None = none; threads: of the network in each process, None = as many as Dask gives a worker.
     """
 
     stack: Stack
     weights: str
-    digest: str  # SHA-256 of the weights
+    digest: str
     min_months: int
     device: str = "cpu"
+    precision: str = "float32"
+    years: np.ndarray | None = None
+    page: Thinning | None = None
     threads: int | None = None
 
 
@@ -68,6 +72,23 @@ class Window:
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
+class Labelled(NamedTuple):
+    """What the network says of P pixels; without a label: -1, and 255 for shares and classes.
+
+    labels (T, P) int8; monthly (T, P) uint8: probability of each month's label, percent;
+    confidence (P,) uint8: its mean over the months, percent; second (P,) uint8: the second most
+    probable class of the month with the lowest probability; yearly (Y K, P) uint8: mean
+    probability of each class in each year, percent, class by class within a year; Y = 0 where it
+    was not asked for.
+    """
+
+    labels: np.ndarray
+    monthly: np.ndarray
+    confidence: np.ndarray
+    second: np.ndarray
+    yearly: np.ndarray
+
+
 def windows_of(shape, size):
     """Windows of `size` (rows, columns) that cover a grid of `shape`, row by row."""
     (height, width), (down, right) = shape, size
@@ -79,15 +100,17 @@ def windows_of(shape, size):
 
 
 def window_size(stack):
-    """Rows and columns of the windows: whole storage chunks, so that none is read twice, of a
-    bounded size.
+    """Rows and columns of the windows: whole storage chunks, so that none is read twice.
+
+    A window holds at most LARGEST pixels at 48 months, fewer where the series are longer.
     """
     size = [min(pair) for pair in zip(stack.source.chunk, stack.geobox.shape)]
-    month = 48 / len(stack.months)
-    if np.prod(size) > LARGEST * month:  # chunks too large: cut them into full-width pieces
-        return max(1, int(LARGEST * month) // size[1]), size[1]
+    usual, largest = (int(pixels * 48 / len(stack.months)) for pixels in (USUAL, LARGEST))
+    if np.prod(size) > largest:  # chunks too large: cut them into pieces, of full width if it fits
+        width = min(size[1], largest)
+        return max(1, largest // width), width
     for axis in (1, 0):
-        times = int(USUAL * month) // int(np.prod(size))
+        times = usual // int(np.prod(size))
         size[axis] = min(size[axis] * max(1, times), stack.geobox.shape[axis])
     return tuple(size)
 
@@ -100,9 +123,8 @@ def digest_of(path):
 def check_network(card, stack):
     """Raise InputError unless weights with this card can label the stack."""
     if tuple(card["bands"]) != stack.bands:
-        raise InputError(
-            f"{stack.path}: bands {', '.join(stack.bands)} found, expected {', '.join(card['bands'])}"
-        )
+        found, expected = ", ".join(stack.bands), ", ".join(card["bands"])
+        raise InputError(f"{stack.path}: bands {found} found, expected {expected}")
     if len(stack.months) < SHORTEST:
         raise InputError(
             f"{stack.path}: found {len(stack.months)} months, expected at least {SHORTEST}"
@@ -110,61 +132,105 @@ def check_network(card, stack):
 
 
 def label_window(job, window):
-    """Label one window: (T + 2, y, x) uint8, the labels of each month (255 = none), confidence in
-    percent, reason.
+    """Label one window: (layers (L, y, x) uint8 as `mapping.layers` orders them, reflectances).
+
+    reflectances: what the page shows of the window (see `mapping.thinned.thin`), or None.
     """
-    keep_memory()
     rows, columns = window.slices
-    block = job.stack.array.isel(y=rows, x=columns).to_numpy()  # (T, C, y, x)
-    labels, confidence, reason = label_block(job, block)
-    if (
-        next(WINDOWS_DONE) % TIDY_EVERY == 0
-    ):  # kept memory breaks into pieces over many windows, and so would grow
+    block = job.stack.read(rows, columns)  # (T, C, y, x)
+    found, reason = label_block(job, block)
+    layers = [found.labels.view(np.uint8), found.monthly, found.confidence[None]]  # -1 becomes 255
+    layers += [reason[None], found.second[None], found.yearly]
+    shown = thin(block, window, job.page) if job.page else None
+    if next(WINDOWS_DONE) % TIDY_EVERY == 0:
         give_back_memory()
-    return np.concatenate([labels.view(np.uint8), confidence[None], reason[None]])  # -1 becomes 255
+    flat = [layer.reshape(len(layer), window.height, window.width) for layer in layers]
+    return np.concatenate(flat), shown
 
 
 def label_block(job, block):
-    """Labels (T, y, x) int8, confidence (y, x) uint8 percent, reason (y, x) uint8 of reflectance
-    (T, C, y, x).
-    """
+    """Labelled of the P pixels of reflectance (T, C, y, x), and the reason of each, (P,) uint8."""
     months, bands, height, width = block.shape
     # -32768 is the smallest of all: a month's lowest band tells whether every band was seen.
     observed = sum((month.min(axis=0) != NO_OBSERVATION).astype(np.uint16) for month in block)
-    reason = np.where(
-        observed == 0, NO_DATA, np.where(observed < job.min_months, TOO_FEW, LABELLED)
-    ).astype(np.uint8)
-    labels = np.full((months, height * width), -1, np.int8)
-    confidence = np.full(height * width, 255, np.uint8)
-    usable = np.flatnonzero(reason.ravel() == LABELLED)
-    if len(usable):
-        found, sure = run_network(job, as_series(block.reshape(months, bands, -1), usable))
-        labels[:, usable] = found[: len(usable)].T
-        confidence[usable] = np.rint(sure[: len(usable)].mean(axis=1) * 100)
-    labels = labels.reshape(months, height, width)
-    reason[(labels < 0).any(axis=0) & (reason == LABELLED)] = NO_ANSWER
-    labels[:, reason != LABELLED] = -1
-    return labels, confidence.reshape(height, width), reason
+    reason = np.where(observed < job.min_months, TOO_FEW, LABELLED)
+    reason = np.where(observed == 0, NO_DATA, reason).astype(np.uint8).ravel()
+    usable = np.flatnonzero(reason == LABELLED)
+    series = as_series(block.reshape(months, bands, -1), usable)
+    found = spread_out(run_network(job, series), usable, height * width)
+    reason[(found.labels < 0).any(axis=0) & (reason == LABELLED)] = NO_ANSWER
+    found.labels[:, reason != LABELLED] = -1
+    return found, reason
 
 
 def as_series(pixels, usable):
-    """Series (N, C, T) of the usable ones of pixels (T, C, y x), filled up to whole batches with
-    the last of them.
-
-    So all batches have one shape, and no bit of a label depends on the window. The series stay
-    innermost in memory, as the network takes them, and where they can be are not even copied.
-    """
-    if not len(usable) == pixels.shape[2] == -(-len(usable) // BATCH) * BATCH:
-        pixels = pixels.take(np.pad(usable, (0, -len(usable) % BATCH), mode="edge"), axis=2)
+    """Series (N, C, T) of the usable ones of pixels (T, C, P); not copied where all are usable."""
+    if len(usable) < pixels.shape[2]:
+        pixels = pixels.take(usable, axis=2)
     return pixels.transpose(2, 1, 0)
 
 
+def spread_out(found, usable, pixels):
+    """Labelled of all P pixels, from that of the usable ones."""
+    whole = []
+    for values in found:
+        empty = -1 if values.dtype == np.int8 else 255
+        spread = np.full((*values.shape[:-1], pixels), empty, values.dtype)
+        spread[..., usable] = values
+        whole.append(spread)
+    return Labelled(*whole)
+
+
 def run_network(job, series):
-    """Labels and confidence (N, T) of series (N, C, T) from this process's copy of the network."""
+    """Labelled of series (N, C, T), by this process's copy of the network."""
     with NETWORK_LOCK:
         net = load_network(job.weights, job.digest, job.device)
-        torch.set_num_threads(job.threads or threads_of_worker())
-        return models.label(net, series, precision="float32")
+        threads = job.threads or threads_of_worker()
+        size = AT_ONCE * BATCH * threads
+        parts = [slice(start, start + size) for start in range(0, max(1, len(series)), size)]
+        found = [label_part(job, net, series[part], threads) for part in parts]
+    return Labelled(*(np.concatenate(values, axis=-1) for values in zip(*found)))
+
+
+def label_part(job, net, series, threads):
+    """Labelled of series (N, C, T), few enough to hold the probabilities of all classes."""
+    labels, sure, probabilities = models.label(
+        net,
+        series,
+        probabilities=True,
+        precision=job.precision,
+        threads=threads,
+        whole_batches=True,  # so that no bit of a label depends on the window
+    )
+    months = percent(sure.T)
+    second = second_class(labels, sure, probabilities)
+    yearly = yearly_means(probabilities, job.years)
+    return Labelled(labels.T.copy(), months, percent(sure.mean(axis=1)), second, yearly)
+
+
+def second_class(labels, sure, probabilities):
+    """Second most probable class (N,) of the month in which the label's probability is lowest.
+
+    labels, sure: (N, T); probabilities (N, K, T). A joint decoding may choose a label that is not
+    the most probable one of its month: then the most probable one is the second.
+    """
+    rows, doubtful = np.arange(len(labels)), sure.argmin(axis=1) if len(sure) else []
+    there = probabilities[rows, :, doubtful]  # (N, K)
+    there[rows, labels[rows, doubtful]] = -1
+    return there.argmax(axis=1).astype(np.uint8)
+
+
+def yearly_means(probabilities, years):
+    """Mean probabilities (Y K, N) uint8 percent of each class in each year; years None: Y = 0."""
+    if years is None:
+        return np.empty((0, len(probabilities)), np.uint8)
+    means = [probabilities[:, :, years == year].mean(axis=2).T for year in np.unique(years)]
+    return percent(np.concatenate(means))
+
+
+def percent(share):
+    """Shares from 0 to 1 as whole percent, uint8."""
+    return np.rint(share * 100).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)

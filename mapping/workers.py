@@ -1,8 +1,7 @@
-"""Where windows are labelled: threads of this process, Dask workers on this machine, or a Dask
-cluster.
+"""Where windows are labelled: threads of this process, Dask workers here, or a Dask cluster.
 
-All three take the same calls (`submit`, as in concurrent.futures), so nothing else knows which it
-is.
+All three take the same call, `submit` as in concurrent.futures. So nothing else knows which of them
+is at work.
 """
 
 import itertools
@@ -13,10 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 
+from mapping.memory import keep_memory
 from utils.errors import InputError
 
-# windows at work in a process: one in the network, which takes all cores; one being read or
-# finished
+# Windows at work in a process: one is in the network, which takes all cores; the other is read or
+# finished.
 AHEAD = 2
 RETRIES = 2  # of a window on which a Dask worker failed
 ANSWER = 10  # seconds that a scheduler may take to answer
@@ -38,7 +38,9 @@ class Workers:
 
 def cores():
     """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def start_fork_server():
@@ -55,42 +57,52 @@ def start_fork_server():
 
 @contextmanager
 def open_workers(workers=0, scheduler=None):
-    """Yield Workers: this process alone (workers 0), `workers` local Dask processes, or those of a
-    Dask scheduler.
+    """Yield Workers: threads of this process (workers 0), `workers` local Dask processes, or those
+    of the Dask cluster at the address `scheduler`.
     """
-    if scheduler is None and workers == 0:
+    if scheduler is not None:
+        with cluster_client(scheduler) as client:
+            yield dask_workers(client, scheduler, None)
+    elif workers:
+        with local_client(workers) as client:
+            yield dask_workers(client, "the local cluster", max(1, cores() // workers))
+    else:
         executor = ThreadPoolExecutor(AHEAD)
         try:
             yield Workers(executor, AHEAD, cores())
         finally:
             executor.shutdown(cancel_futures=True)
-        return
+
+
+@contextmanager
+def local_client(workers):
+    """Yield a Dask client of so many new processes on this machine."""
     import dask  # slow to import, distributed even more
     from distributed import Client, LocalCluster
 
-    if scheduler is None:
-        method = {"distributed.worker.multiprocessing-method": "forkserver"} if FORKS else {}
-        with (
-            dask.config.set(method),
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=AHEAD,
-                processes=True,
-                dashboard_address=None,
-                memory_limit=0,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield dask_workers(client, "the local cluster", max(1, cores() // workers))
-        return
+    method = {"distributed.worker.multiprocessing-method": "forkserver"} if FORKS else {}
+    settings = {
+        "n_workers": workers,
+        "threads_per_worker": AHEAD,
+        "processes": True,
+        "dashboard_address": None,
+        "memory_limit": 0,
+    }
+    with dask.config.set(method), LocalCluster(**settings) as cluster, Client(cluster) as client:
+        client.run(keep_memory)
+        yield client
+
+
+def cluster_client(scheduler):
+    """A Dask client of the scheduler at this address; raises InputError if none answers."""
+    from distributed import Client
+
     try:
-        client = Client(scheduler, timeout=ANSWER)
+        return Client(scheduler, timeout=ANSWER)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"
         ) from error
-    with client:
-        yield dask_workers(client, scheduler, None)
 
 
 def dask_workers(client, name, threads):
@@ -99,7 +111,8 @@ def dask_workers(client, name, threads):
     def check():
         if not client.scheduler_info()["workers"]:
             raise InputError(
-                f"{name}: no worker is there; expected at least one ('dask worker ADDRESS' starts one)"
+                f"{name}: no worker is there; expected at least one "
+                "('dask worker ADDRESS' starts one)"
             )
 
     with suppress(TimeoutError):
@@ -142,6 +155,6 @@ def result_of(future, window):
         if type(error).__name__ != "KilledWorker":
             raise
         raise InputError(
-            f"window {window.name}: the workers on it died again and again, too little memory? Expected "
-            "them to live (--window with a smaller number needs less)"
+            f"window {window.name}: the workers died on it again and again, too little memory? "
+            "Expected them to live (--window with a smaller number needs less)"
         ) from error

@@ -9,7 +9,7 @@ import xarray as xr
 from affine import Affine
 
 import models
-from data_loader import BANDS
+from utils.bands import BANDS
 from utils.legend import URBAN
 
 CRS = "EPSG:32649"

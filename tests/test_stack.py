@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from stack_files import CRS, FIRST, GRID, cube, values, write_folder, write_geotiff, write_zarr
 
-from data_loader import BANDS
 from mapping.area import pixel_hectares
 from mapping.source import band_in, month_in
 from mapping.stack import open_stack, read_series, reflectance
+from utils.bands import BANDS
 from utils.errors import InputError
 
 STACK = values()
@@ -23,8 +21,13 @@ def plain(path, **options):
     stack = open_stack(path, **options)
     assert (stack.months == MONTHS).all() and stack.bands == BANDS
     assert stack.geobox.shape == STACK.shape[2:] and stack.geobox.crs == CRS
-    assert stack.array.dims == ("month", "band", "y", "x") and stack.array.shape == STACK.shape
-    return stack.array.to_numpy()
+    return pixels_of(stack)
+
+
+def pixels_of(stack):
+    """All pixels of a stack: (T, C, y, x)."""
+    height, width = stack.geobox.shape
+    return stack.read(slice(0, height), slice(0, width))
 
 
 def test_every_kind_of_file_gives_the_same_pixels(tmp_path):
@@ -66,7 +69,7 @@ def test_grid_is_the_files_to_the_last_digit(tmp_path):
 
 def test_missing_months_have_no_observation(tmp_path):
     stack = open_stack(write_folder(tmp_path / "folder", STACK, skip=(3, 4)))
-    pixels = stack.array.to_numpy()
+    pixels = pixels_of(stack)
     there = [i for i in range(len(STACK)) if i not in (3, 4)]
     assert (
         (stack.months == MONTHS).all()
@@ -86,7 +89,7 @@ def test_bands_are_taken_by_name_in_any_order(tmp_path):
     folder = write_folder(tmp_path / "folder", extra, names=names)
     assert (plain(folder) == STACK).all()
     visible = open_stack(folder, bands=("B4", "B3"))
-    assert (visible.array.to_numpy() == STACK[:, [2, 1]]).all()
+    assert (pixels_of(visible) == STACK[:, [2, 1]]).all()
     assert [
         band_in(name) for name in ("B02", "0_B8A", "2019-02 b11", "red", "nir08", "scl", "", None)
     ] == ["B2", "B8A", "B11", "B4", "B8A", None, None, None]
@@ -135,22 +138,6 @@ def test_marks_of_no_data_that_files_do_not_declare():
     assert whole[0, 0].tolist() == [10, -32768, 510]
 
 
-@settings(max_examples=25)
-@given(st.data())
-def test_the_lazy_array_indexes_as_numpy_does(tmp_path_factory, data):
-    path = tmp_path_factory.getbasetemp() / "indexed.zarr"
-    if not path.exists():
-        write_zarr(path, STACK)
-    array = open_stack(path).array
-
-    def index(size):
-        return data.draw(st.integers(-size, size - 1) | st.slices(size))
-
-    key = tuple(index(size) for size in STACK.shape)
-    assume(STACK[key].size)  # xarray itself trips over empty backward slices
-    assert np.array_equal(array[key].to_numpy(), STACK[key])
-
-
 def stepped(stack, start, amount=1000):
     """The stack with `amount` added to every band from position `start` on."""
     raised = np.where(stack == -32768, -32768, stack + np.int16(amount))
@@ -176,11 +163,9 @@ def test_the_step_of_2022_is_noticed_and_mended(tmp_path, start, month):
     assert (
         len(said.notes) == 1 and f"from {month} on" in said.notes[0] and "--offset" in said.notes[0]
     )
-    assert (said.array.to_numpy() == stepped(true, start)).all(), (
-        "without --offset it is only reported"
-    )
-    assert (open_stack(folder, offset="auto").array.to_numpy() == true).all()
-    assert (open_stack(folder, offset=f"-1000@{month}").array.to_numpy() == true).all()
+    assert (pixels_of(said) == stepped(true, start)).all(), "without --offset it is only reported"
+    assert (pixels_of(open_stack(folder, offset="auto")) == true).all()
+    assert (pixels_of(open_stack(folder, offset=f"-1000@{month}")) == true).all()
 
 
 def test_no_step_is_seen_where_there_is_none(tmp_path):
@@ -215,8 +200,8 @@ def test_the_step_on_real_series(tmp_path, shared):
                 nodata=None,
             )
         assert "from 2022-02 on" in open_stack(file, **options).notes[0]
-        whole = open_stack(file, offset="auto", **options).array.to_numpy()
-        assert (whole == open_stack(shared / f"{name}.tif", **options).array.to_numpy()).all()
+        whole = pixels_of(open_stack(file, offset="auto", **options))
+        assert (whole == pixels_of(open_stack(shared / f"{name}.tif", **options))).all()
 
 
 def test_one_pixel_is_read_by_longitude_and_latitude(tmp_path, shared):
@@ -339,11 +324,11 @@ def test_damaged_pixels_are_named_with_their_file(tmp_path):
     bad = folder / "S2_201904_10m.tif"
     bad.write_bytes(bad.read_bytes()[:-4000])
     with pytest.raises(InputError, match="cannot be read") as error:
-        open_stack(folder).array.to_numpy()
+        pixels_of(open_stack(folder))
     assert str(bad) in str(error.value)
     for version, chunk in ((2, "reflectance/0.0.1.1"), (3, "reflectance/c/0/0/1/1")):
         path = write_zarr(tmp_path / f"v{version}.zarr", STACK, version=version)
         (path / chunk).write_bytes((path / chunk).read_bytes()[:100])
         with pytest.raises(InputError, match="damaged|cannot be read") as error:
-            open_stack(path).array.to_numpy()
+            pixels_of(open_stack(path))
         assert str(path) in str(error.value)
