@@ -1,0 +1,155 @@
+r"""Make a monthly stack of an area from Sentinel-2 scenes: one value per band and month.
+
+    python composite.py --bbox 112.90,28.05,113.05,28.20 --months 2019-01:2024-12 \
+        --out changsha.zarr
+    python composite.py --area city.geojson --months 2019-01:2024-12 --catalog earth-search \
+        --out city.zarr
+    python composite.py --catalog scenes/catalog.json --like map.tif --months 2018-01:2018-12 \
+        --out fields.zarr
+    python composite.py --extend 2025-03 --out changsha.zarr    # add months up to March 2025
+    python composite.py ... --resume                            # go on after an interruption
+
+Beside the stack changsha.zarr lie changsha.png (look at it first) and changsha_scenes.csv.
+Then: python map.py changsha.zarr
+"""
+
+import argparse
+
+from utils.errors import InputError, run_main
+from utils.flags import Parser, number, whole_number
+
+
+def bbox_of(text):
+    """West, south, east, north from 'W,S,E,N'."""
+    parts = text.split(",")
+    try:
+        west, south, east, north = map(float, parts)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} found; expected W,S,E,N in degrees") from None
+    return west, south, east, north
+
+
+def make_parser():
+    """The command line."""
+    parser = Parser(__doc__)
+    flag = parser.add_argument_group("what").add_argument
+    flag("--out", metavar="OUT.zarr", required=True, help="the stack, a Zarr")
+    flag("--bbox", type=bbox_of, metavar="W,S,E,N", help="area in degrees: west,south,east,north")
+    flag(
+        "--area", metavar="FILE", help="GeoJSON or GeoPackage; the rectangle around it is the area"
+    )
+    flag("--like", metavar="RASTER", help="take over the grid of this raster")
+    flag("--months", metavar="A:B", help="first and last month, YYYY-MM:YYYY-MM, both included")
+    flag("--extend", metavar="YYYY-MM", help="add the months up to this one to the stack OUT")
+    add_scene_flags(parser)
+    add_work_flags(parser)
+    return parser
+
+
+def add_scene_flags(parser):
+    """Flags that decide the pixels."""
+    from compositing.monthly import MASKED  # after the usual errors of a command line
+
+    flag = parser.add_argument_group("scenes").add_argument
+    flag(
+        "--catalog",
+        default="planetary-computer",
+        metavar="NAME",
+        help="planetary-computer, earth-search, cdse (keys in CDSE_S3_ACCESS_KEY and "
+        "CDSE_S3_SECRET_KEY), a STAC API's URL, or a static catalogue's JSON file",
+    )
+    flag(
+        "--collection",
+        metavar="ID",
+        help="of the catalogue; None: sentinel-2-l2a, or all of a file",
+    )
+    flag(
+        "--mask",
+        type=whole_number(0, 11),
+        nargs="+",
+        default=list(MASKED),
+        metavar="CLASS",
+        help="classes of the scene classification (SCL) that are no observation",
+    )
+    flag(
+        "--cloud-buffer",
+        type=whole_number(0, 200),
+        default=0,
+        metavar="PIXELS",
+        help="pixels of 10 m by which masked classes grow, but for class 0 (no data)",
+    )
+    flag(
+        "--resampling",
+        choices=("nearest", "bilinear", "cubic"),
+        default="bilinear",
+        help="of 20 m bands, and of tiles in another UTM zone; SCL always nearest",
+    )
+    flag(
+        "--method",
+        choices=("median", "medoid"),
+        default="median",
+        help="of a month's clear looks: the median of each band, or the one look that is nearest "
+        "to all others",
+    )
+    flag(
+        "--allow-missing",
+        type=whole_number(0),
+        default=3,
+        metavar="N",
+        help="scenes that may stay unreadable before the run ends",
+    )
+
+
+def add_work_flags(parser):
+    """Flags that change no pixel."""
+    flag = parser.add_argument_group("work").add_argument
+    flag(
+        "--workers",
+        type=whole_number(0, 512),
+        default=0,
+        metavar="N",
+        help="Dask processes on this machine; 0 = this process alone",
+    )
+    flag(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="Dask scheduler instead; its workers need this code and OUT under the same paths",
+    )
+    flag(
+        "--window",
+        type=whole_number(256, 8192),
+        default=1024,
+        metavar="PIXELS",
+        help="side of the windows worked on one by one, a multiple of 256",
+    )
+    flag(
+        "--retries",
+        type=whole_number(0, 12),
+        default=5,
+        metavar="N",
+        help="further tries of a file, after pauses of 1, 2, 4, ... seconds",
+    )
+    flag(
+        "--timeout",
+        type=number(above=0, at_most=3600),
+        default=30,
+        metavar="SECONDS",
+        help="without an answer, after which a request is tried again",
+    )
+    flag("--yes", action="store_true", help="make a very large stack all the same")
+    flag("--resume", action="store_true", help="go on with an interrupted stack")
+    flag("--overwrite", action="store_true", help="start over where OUT exists")
+
+
+def main(words=None):
+    args = vars(make_parser().parse_args(words))
+    if args["workers"] and args["scheduler"]:
+        raise InputError("--workers: found with --scheduler, expected one of the two")
+    args["mask"] = tuple(sorted(set(args["mask"])))
+    from compositing import composite  # takes seconds, after the flags are known to be right
+
+    composite(args.pop("out"), **args)
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,89 @@
+"""The picture beside a stack: how many clear looks each month has, and what each month shows."""
+
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from compositing.store import existing
+from utils.bands import BANDS, NO_OBSERVATION
+from utils.files import written_whole
+
+SIDE = 96  # pixels of the longer side of a small image
+TRUE_COLOUR = [BANDS.index(band) for band in ("B4", "B3", "B2")]
+EMPTY = (0.85, 0.85, 0.85)  # colour of no observation
+COLUMNS = 12  # one year a row
+
+
+def figure_path(stack):
+    """Picture of a stack: city.zarr -> city.png."""
+    return Path(stack).with_suffix(".png")
+
+
+def thumbnails(path, months):
+    """Small true-colour images (T, y, x, 3) int16 and the mean number of looks (T,).
+
+    Read strip by strip, so that memory does not grow with the area.
+    """
+    root = zarr.open_group(str(path), mode="r")
+    values, looks = root["reflectance"], root["looks"]
+    height, width = looks.shape[1:]
+    step = max(1, -(-max(height, width) // SIDE))
+    strip = values.chunks[2]
+    images, means = [], []
+    for month in range(len(months)):
+        rows, total = [], 0
+        for top in range(0, height, strip):
+            part = values[month, TRUE_COLOUR[-1] : TRUE_COLOUR[0] + 1, top : top + strip]
+            rows.append(part[::-1, -top % step :: step, step // 2 :: step])
+            total += int(looks[month, top : top + strip].sum(dtype=np.int64))
+        images.append(np.concatenate(rows, axis=1).transpose(1, 2, 0))
+        means.append(total / (height * width))
+    return np.stack(images), np.array(means)
+
+
+def true_colour(images):
+    """Images as colours from 0 to 1, all months stretched alike, so that they can be compared."""
+    seen = (images != NO_OBSERVATION).all(axis=-1)
+    if not seen.any():
+        return np.full(images.shape, EMPTY[0])
+    low, high = np.percentile(images[seen], (1, 98))
+    colours = ((images - low) / max(1, high - low)).clip(0, 1) ** 0.8
+    return np.where(seen[..., None], colours, EMPTY)
+
+
+def draw_stack(stack):
+    """Draw the picture of a stack beside it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    _, months, _ = existing(stack)
+    images, means = thumbnails(stack, months)
+    colours = true_colour(images)
+    years = months.astype("datetime64[Y]")
+    place = (years - years[0]).astype(int), (months - years).astype(int)
+    rows = place[0][-1] + 1
+    figure = Figure(figsize=(12, 2.4 + 1.15 * rows), layout="constrained")
+    top, below = figure.subfigures(2, 1, height_ratios=[2.2, 1.15 * rows + 0.2])
+    draw_bars(top.subplots(), months, means, Path(stack).name)
+    axes = below.subplots(rows, COLUMNS, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for row, column, image, month in zip(*place, colours, months):
+        axes[row, column].imshow(image, interpolation="nearest")
+        axes[row, column].set_title(str(month), fontsize=7, pad=2)
+    with written_whole(figure_path(stack)) as file:
+        figure.savefig(file, dpi=120)
+
+
+def draw_bars(axis, months, means, name):
+    """Clear looks of each month as bars."""
+    axis.bar(np.arange(len(months)), means, width=0.8, color="#3b6ea5")
+    axis.set_title(f"{name}: clear looks of a pixel in each month (mean of the area)", fontsize=10)
+    axis.set_ylabel("clear looks")
+    every = max(1, len(months) // 16)
+    axis.set_xticks(np.arange(0, len(months), every), [str(m) for m in months[::every]], fontsize=7)
+    axis.set_xlim(-0.6, len(months) - 0.4)
+    axis.spines[["top", "right"]].set_visible(False)

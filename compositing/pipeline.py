@@ -1,0 +1,314 @@
+"""From what the user asks for to the finished stack: plan, compose what is missing, publish."""
+
+import shutil
+import sys
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from compositing import grid, store, unfinished
+from compositing.catalogues import open_catalogue
+from compositing.figures import draw_stack, figure_path
+from compositing.monthly import MASKED
+from compositing.plan import (
+    Plan,
+    as_json,
+    check_size,
+    find_scenes,
+    look_at_scenes,
+    overflights,
+    too_many,
+)
+from compositing.reading import RESAMPLING, Reader
+from compositing.table import read_table, records_of, row_of, table_path, write_table
+from compositing.windows import METHODS, Job, Look, Task, composite_window
+from mapping.workers import open_workers, stream
+from utils.errors import InputError
+
+BUFFER = 0  # pixels of 10 m
+WINDOW = 1024  # pixels on a side: 4 x 4 chunks
+MISSING_ALLOWED = 3  # scenes
+
+
+@dataclass(frozen=True)
+class Request:
+    """What decides the pixels of a stack. An interrupted run goes on only with the same."""
+
+    bbox: tuple | None = None
+    area: str | None = None
+    like: str | None = None
+    months: str | None = None
+    extend: str | None = None
+    catalog: str = "planetary-computer"
+    collection: str | None = None
+    mask: tuple = MASKED
+    cloud_buffer: int = BUFFER
+    resampling: str = "bilinear"
+    method: str = "median"
+
+    @property
+    def settings(self):
+        """What is kept in the stack, so that months added later are made alike."""
+        names = ("mask", "cloud_buffer", "resampling", "method")
+        return {name: asdict(self)[name] for name in names} | {"mask": sorted(self.mask)}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the work is done; none of it changes a pixel. See `composite`."""
+
+    allow_missing: int = MISSING_ALLOWED
+    workers: int = 0
+    scheduler: str | None = None
+    window: int = WINDOW
+    retries: int = 5
+    timeout: float = 30
+    yes: bool = False
+
+
+def composite(out, *, resume=False, overwrite=False, **choices):
+    """Make a monthly stack of Sentinel-2 composites, or add months to one; returns its path.
+
+    out: the Zarr.
+    bbox (W, S, E, N in degrees), area (a GeoJSON or GeoPackage file) or like (a raster): where.
+    months: 'YYYY-MM:YYYY-MM', both included. extend: 'YYYY-MM' instead, the month up to which the
+    stack `out` is continued.
+    catalog, collection: where scenes are looked for.
+    mask: classes of the scene classification that are no observation; they grow by cloud_buffer
+    pixels of 10 m.
+    resampling: of bands that do not lie on the grid. method: median or medoid.
+    allow_missing: unreadable scenes that do not end the run.
+    workers, scheduler: as in map.py. window: pixels on a side, a multiple of 256.
+    retries, timeout (seconds): of each file. yes: also a very large area.
+    Raises InputError.
+    """
+    out = Path(out)
+    choices = {k: str(v) if isinstance(v, Path) else v for k, v in choices.items()}
+    request = Request(**{k: v for k, v in choices.items() if k in Request.__dataclass_fields__})
+    way = Way(**{k: v for k, v in choices.items() if k not in Request.__dataclass_fields__})
+    check(request, way)
+    folder = unfinished.work_folder(out)
+    begun = (folder / unfinished.PLAN).is_file()
+    if out.exists() and not (begun or request.extend or overwrite):
+        if resume:
+            print(f"{out}: finished already")
+            return out
+        raise InputError(f"{out}: exists; --extend YYYY-MM adds months, --overwrite starts over")
+    with unfinished.held(folder):
+        begun = (folder / unfinished.PLAN).is_file()
+        if begun and not (resume or overwrite):
+            raise InputError(
+                f"{folder}: holds an unfinished stack; --resume goes on, --overwrite starts over"
+            )
+        run(out, folder, request, way, go_on=begun and resume)
+    print(f"{out}: look at {figure_path(out)} first; {table_path(out).name} names every scene")
+    return out
+
+
+def check(request, way):
+    """Raise InputError for choices that do not go together."""
+    places = [v for v in (request.bbox, request.area, request.like) if v is not None]
+    if request.extend and (places or request.months):
+        raise InputError("--extend: found with an area or --months; the stack knows both")
+    if not request.extend and (len(places) != 1 or not request.months):
+        raise InputError("expected one of --bbox, --area, --like and with it --months A:B")
+    for value, allowed, name in (
+        (request.method, METHODS, "--method"),
+        (request.resampling, RESAMPLING, "--resampling"),
+    ):
+        if value not in allowed:
+            raise InputError(f"{name} {value}: expected {' or '.join(allowed)}")
+    if way.window % store.CHUNK:
+        raise InputError(f"--window {way.window}: expected a multiple of {store.CHUNK}")
+
+
+def run(out, folder, request, way, go_on):
+    """Make the stack in its work folder and publish it."""
+    before, rows = None, []
+    if request.extend:
+        before = store.existing(out)
+        rows = read_table(table_path(out))
+    source = open_catalogue(
+        request.catalog, request.collection, retries=way.retries, timeout=way.timeout
+    )
+    pauses = tuple(2**i for i in range(way.retries))
+    reader = Reader(source, request.resampling, pauses, way.timeout)
+    if go_on:
+        plan = unfinished.load_plan(folder, asdict(request))
+    else:
+        unfinished.clear(folder)
+        plan = make_plan(request, way, reader, before, records_of(rows))
+        store_shape = months_of_stack(plan, before)
+        check_space(out, plan)
+        store.create(folder / "stack", plan.geobox, store_shape, request.settings)
+        unfinished.save_plan(folder, asdict(request), as_json(plan))
+    plan, counts = compose_all(folder, plan, request, way, reader)
+    if request.extend:
+        store.append(out, folder / "stack", plan.first)
+    else:
+        unfinished.publish(folder, out)
+    kept = [row for row in rows if row["time"][:7] < str(plan.months[0])]
+    new = [row_of(one, source, counts.get(one.scene.id)) for one in plan.chosen]
+    write_table(table_path(out), [*kept, *new])
+    draw_stack(out)
+    unfinished.finish(folder)
+
+
+def make_plan(request, way, reader, before, records):
+    """Grid, months, scenes and their offsets."""
+    if before is None:
+        geobox, months, first = geobox_of(request), parse_months(request.months), 0
+    else:
+        geobox, old, settings = before
+        if settings != request.settings:
+            raise InputError(
+                f"--extend: the stack was made with {settings}; expected the same flags"
+            )
+        months, first = months_after(old, request.extend), len(old)
+    plan = Plan(geobox, months, first, find_scenes(reader.catalogue, geobox, months))
+    check_size(plan, reader.catalogue, way.yes)
+    empty = sorted({str(m) for m in months} - {str(one.scene.month) for one in plan.used})
+    if empty:
+        print(f"note: no scene in {', '.join(empty)}; no observation there", file=sys.stderr)
+    return look_at_scenes(reader, plan, request.mask, records, way.allow_missing)
+
+
+def geobox_of(request):
+    """The grid that was asked for."""
+    if request.like is not None:
+        return grid.geobox_of_raster(request.like)
+    if request.area is not None:
+        return grid.geobox_of_bbox(grid.bbox_of_file(request.area))
+    return grid.geobox_of_bbox(grid.checked_bbox(request.bbox, f"--bbox {request.bbox}"))
+
+
+def parse_month(text):
+    """datetime64[M] of 'YYYY-MM'; raises InputError."""
+    try:
+        if len(text) != 7:
+            raise ValueError
+        return np.datetime64(text, "M")
+    except ValueError:
+        raise InputError(f"month '{text}' found; expected YYYY-MM") from None
+
+
+def parse_months(text):
+    """All months of 'YYYY-MM:YYYY-MM', both included; raises InputError."""
+    first, colon, last = str(text).partition(":")
+    first, last = parse_month(first), parse_month(last if colon else first)
+    if last < first:
+        raise InputError(f"--months {text}: expected the first month before the last")
+    return np.arange(first, last + 1)
+
+
+def months_after(old, text):
+    """Months after those of a stack up to 'YYYY-MM', included; raises InputError."""
+    last = parse_month(text)
+    if last <= old[-1]:
+        raise InputError(f"--extend {text}: the stack goes to {old[-1]}; expected a later month")
+    return np.arange(old[-1] + 1, last + 1)
+
+
+def months_of_stack(plan, before):
+    """Months of the whole stack once it is made."""
+    return plan.months if before is None else np.concatenate([before[1], plan.months])
+
+
+def check_space(out, plan):
+    """Raise InputError if the disk cannot hold the stack, were it not to be compressed at all."""
+    there = out.resolve().parent
+    while not there.exists():
+        there = there.parent
+    needed = plan.geobox.shape[0] * plan.geobox.shape[1] * len(plan.months) * store.BYTES
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise InputError(
+            f"{out}: {free / 1e9:.1f} GB free on its disk; expected at least {needed / 1e9:.1f} GB"
+        )
+
+
+def tasks_of(plan, window):
+    """All windows of all months, month by month, with the scenes that reach into them."""
+    numbers = overflights(plan)
+    by_month = {month: [] for month in plan.months}
+    for one in plan.used:
+        look = Look(one.scene, one.decision.offset, numbers[one.scene.id])
+        by_month[one.scene.month].append(look)
+    return [
+        Task(plan.first + step, part, tuple(by_month[month]))
+        for step, month in enumerate(plan.months)
+        for part in grid.windows_of(plan.geobox, window)
+    ]
+
+
+def compose_all(folder, plan, request, way, reader):
+    """Compose the windows that are missing. Returns the plan without unreadable scenes, and
+    {scene: (pixels with data, clear ones)}.
+
+    A scene that fails in one window is left out of all: its month is composed again without it.
+    """
+    job = Job(
+        reader,
+        plan.geobox,
+        str((folder / "stack").resolve()),
+        tuple(request.mask),
+        request.cloud_buffer,
+        request.method,
+    )
+    while True:
+        tasks = tasks_of(plan, way.window)
+        failures = compose_missing(folder, job, tasks, way) if (folder / "stack").exists() else {}
+        if not failures:
+            return plan, total_counts(folder, tasks)
+        chosen = [
+            replace(one, unused=failures.get(one.scene.id, one.unused)) for one in plan.chosen
+        ]
+        plan = replace(plan, chosen=chosen)
+        check_missing(plan, way.allow_missing)
+
+
+def check_missing(plan, allow_missing):
+    """Raise InputError if more scenes than allowed cannot be read."""
+    failed = [one for one in plan.chosen if "cannot be read" in one.unused]
+    if len(failed) > allow_missing:
+        raise too_many(failed, allow_missing)
+
+
+def compose_missing(folder, job, tasks, way):
+    """Compose the windows that are not done; returns {scene: why it cannot be read}."""
+    missing = [task for task in tasks if unfinished.load_counts(folder, task) is None]
+    area = {task.name: task.window.height * task.window.width for task in tasks}
+    todo = sum(area[task.name] for task in missing)
+    bar = tqdm(
+        total=sum(area.values()),
+        initial=sum(area.values()) - todo,
+        unit="px",
+        unit_scale=True,
+        desc="compositing",
+    )
+    failures = {}
+    if not missing:
+        return failures
+    with bar, open_workers(way.workers, way.scheduler) as workers:
+        for task, (counts, failed) in stream(workers, partial(composite_window, job), missing):
+            if failed:
+                failures |= failed
+                if len(failures) > way.allow_missing:
+                    return failures
+            else:
+                unfinished.save_counts(folder, task, counts)
+                bar.update(area[task.name])
+    return failures
+
+
+def total_counts(folder, tasks):
+    """{scene: [pixels with data, clear ones]} of the whole area."""
+    totals = {}
+    for task in tasks:
+        for scene, counts in (unfinished.load_counts(folder, task) or {}).items():
+            total = totals.setdefault(scene, [0, 0])
+            totals[scene] = [a + b for a, b in zip(total, counts)]
+    return totals
