@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from models import as_tensor, label, predict
 from training.augment import AUGMENTATIONS
+from training.processes import rank_and_world
 from training.recipe import class_weights, learning_rate, make_optimizer
-from training.state import load_state, save_state
+from training.state import State, load_state, save_state
 from utils.metrics import filtered_scores, selection_score
 
-SWITCH_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats  # nats
+SWITCH_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats
 HISTORY_SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1")
 
 
@@ -29,104 +30,139 @@ def fit(net, train, validation, settings, *, folder=None, resume=False, progress
     3-month majority filter. folder: where state and history go after every epoch; `resume`
     continues from there, bit for bit on a CPU. Under torchrun every process calls this and gets the
     same network. Returns (net with the best weights, history DataFrame with one row an epoch).
+    Raises InputError for class weights that do not fit, and for a state that cannot be read.
     """
     device = next(net.parameters()).device
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     x, y = as_tensor(train.x, device), torch.from_numpy(train.y).to(device).long()
-    if hasattr(net, "inputs"):
-        net.inputs.fit(x)
     weights = class_weights(settings.class_weights, train.y, len(train.legend), device)
-    optimizer = make_optimizer(net, settings)
-    average = copy.deepcopy(net).requires_grad_(False) if settings.average else net
-    best, history = None, []
+    state = first_state(net, x, settings)
     if resume:
-        best, history = load_state(folder, net, average, optimizer)
+        load_state(folder, state)
+    rank, world = rank_and_world()
     model = nn.parallel.DistributedDataParallel(net) if world > 1 else net
-
-    epochs = range(len(history), settings.epochs)
-    silent = not progress or rank > 0
-    with tqdm(
-        epochs, initial=len(history), total=settings.epochs, unit="epoch", disable=silent
-    ) as bar:
+    with epoch_bar(state, settings, progress and rank == 0) as bar:
         for epoch in bar:
-            if settings.patience and stale_epochs(history) >= settings.patience:
+            if settings.patience and stale_epochs(state.history) >= settings.patience:
                 break
             started, used = time.perf_counter(), time.process_time()
-            loss = train_epoch(model, average, optimizer, x, y, weights, settings, epoch)
-            row = shared(
-                {
-                    "epoch": epoch + 1,
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                    "train_loss": loss,
-                    **evaluate(average, validation),
-                }
+            loss = train_epoch(
+                model, state.average, state.optimizer, x, y, weights, settings, epoch
             )
-            history.append(
-                row
-                | {
-                    "seconds": time.perf_counter() - started,
-                    "cpu_seconds": time.process_time() - used,
-                }
-            )
-            if best_row(history, settings) == epoch:
-                best = {name: value.clone() for name, value in average.state_dict().items()}
+            row = row_of(state, validation, epoch, loss)
+            row["seconds"] = time.perf_counter() - started
+            row["cpu_seconds"] = time.process_time() - used
+            state.history.append(row)
+            if best_row(state.history, settings) == epoch:
+                state.best = copy_of(state.average)
             if folder is not None and rank == 0:
-                save_state(folder, net, average, optimizer, best, history)
+                save_state(folder, state)
             bar.set_postfix(loss=f"{loss:.3f}", OA=f"{row['OA']:.4f}", score=f"{row['score']:.4f}")
-    net.load_state_dict(best)
+    net.load_state_dict(state.best)
     if settings.decode:
         choose_switch_cost(net.eval(), validation)
-    return net.eval(), pd.DataFrame(history)
+    return net.eval(), pd.DataFrame(state.history)
+
+
+def first_state(net, x, settings):
+    """State of a training before its first epoch; x (N, C, T) of the training part."""
+    if hasattr(net, "inputs"):
+        net.inputs.fit(x)
+    average = copy.deepcopy(net).requires_grad_(False) if settings.average else net
+    return State(net, average, make_optimizer(net, settings), best=None, history=[])
+
+
+def epoch_bar(state, settings, shown):
+    """Progress bar over the numbers of the epochs that are still to do."""
+    done = len(state.history)
+    epochs = range(done, settings.epochs)
+    return tqdm(epochs, initial=done, total=settings.epochs, unit="epoch", disable=not shown)
+
+
+def row_of(state, validation, epoch, loss):
+    """Row of the history after an epoch; under torchrun the first process's, in all of them."""
+    rate = state.optimizer.param_groups[0]["lr"]
+    row = {"epoch": epoch + 1, "learning_rate": rate, "train_loss": loss}
+    return shared(row | evaluate(state.average, validation))
+
+
+def copy_of(net):
+    """Weights and buffers of a network, as they are now."""
+    return {name: value.clone() for name, value in net.state_dict().items()}
 
 
 def train_epoch(model, average, optimizer, x, y, weights, settings, epoch):
-    """One pass over x (N, C, T), y (N, T), both on the device; returns the mean loss."""
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    """One pass over x (N, C, T), y (N, T), both on the device; returns the mean loss.
+
+    model: the network, or what wraps it under torchrun. average: network that holds the running
+    mean of the weights; it follows where `settings.average` is not 0.
+    """
     net = getattr(model, "module", model)
-    bfloat16 = settings.precision == "bfloat16" or (
-        settings.precision == "auto" and x.device.type == "cuda"
-    )
-    share = max(1, settings.batch_size // world)  # series that this process takes of each batch
-    steps = max(1, math.ceil(len(x) / (share * world)))
-    # All randomness of an epoch follows from the seed and its number: a resumed run draws what it
-    # would have drawn.
-    seed_everything(settings.seed, epoch)
-    order = torch.randperm(len(x), device="cpu").to(x.device)
-    if (
-        world > 1
-    ):  # every process needs its share of the last batch too: some series take part twice
-        order = order.repeat(2)[: steps * share * world]
-    seed_everything(settings.seed, epoch, rank + 1)
-    flips = epoch < settings.flip_until * settings.epochs
-    augment = [AUGMENTATIONS[name] for name in settings.augment if name != "flip" or flips]
+    batches = batches_of(x, y, settings, epoch)
+    steps = steps_of(len(x), settings)
     net.train()
     total = torch.zeros((), device=x.device)
-    for step in range(steps):
-        rows = order[step * share * world : (step + 1) * share * world][rank::world]
-        batch, target = x[rows], y[rows]
-        for change in augment:
-            batch, target = change(batch, target)
+    for step, (batch, target) in enumerate(batches):
         done = epoch * steps + step
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, done / steps, 1 / steps)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
-            logits = model(batch)
-        loss = nn.functional.cross_entropy(
-            logits.float(),
-            target,
-            weights,
-            ignore_index=-1,
-            label_smoothing=settings.label_smoothing,
-        )
+        loss = loss_of(model, batch, target, weights, settings)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if settings.clip:
             nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
         optimizer.step()
         if settings.average:
+            # The mean moves fast at first: it must soon forget the random first weights.
             update_average(average, net, min(settings.average, (1 + done) / (10 + done)))
         total += loss.detach()
     return float(total) / steps
+
+
+def loss_of(model, batch, target, weights, settings):
+    """Cross-entropy of a batch x (B, C, T) and its labels (B, T); -1 does not count."""
+    device = batch.device.type
+    on_gpu = settings.precision == "auto" and device == "cuda"
+    bfloat16 = settings.precision == "bfloat16" or on_gpu
+    with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+        logits = model(batch)
+    smoothing = settings.label_smoothing
+    return nn.functional.cross_entropy(
+        logits.float(), target, weights, ignore_index=-1, label_smoothing=smoothing
+    )
+
+
+def batches_of(x, y, settings, epoch):
+    """Yield the batches of an epoch, augmented: x (B, C, T), y (B, T) of this process.
+
+    All randomness of an epoch follows from the seed and the epoch's number: a resumed run draws
+    what it would have drawn.
+    """
+    rank, world = rank_and_world()
+    size = batch_share(settings) * world  # series of all processes
+    seed_everything(settings.seed, epoch)
+    order = torch.randperm(len(x), device="cpu").to(x.device)
+    if world > 1:
+        # Every process needs its share of the last batch too: some series take part twice.
+        order = order.repeat(2)[: steps_of(len(x), settings) * size]
+    seed_everything(settings.seed, epoch, rank + 1)
+    flips = epoch < settings.flip_until * settings.epochs
+    augment = [AUGMENTATIONS[name] for name in settings.augment if name != "flip" or flips]
+    for rows in order.split(size):
+        rows = rows[rank::world]
+        batch, target = x[rows], y[rows]
+        for change in augment:
+            batch, target = change(batch, target)
+        yield batch, target
+
+
+def batch_share(settings):
+    """Series of each batch that one process takes."""
+    return max(1, settings.batch_size // rank_and_world()[1])
+
+
+def steps_of(series, settings):
+    """Number of batches in an epoch."""
+    return max(1, math.ceil(series / (batch_share(settings) * rank_and_world()[1])))
 
 
 def evaluate(net, samples):
@@ -134,17 +170,19 @@ def evaluate(net, samples):
     mean, `score`.
     """
     net.eval()
-    probability = predict(net, samples.x)
-    labelled = samples.y >= 0
-    chosen = np.take_along_axis(
-        probability, np.maximum(samples.y, 0)[:, None].astype(np.int64), axis=1
-    )[:, 0]
-    loss = float(-np.log(np.maximum(chosen[labelled], 1e-9)).mean())
-    found = filtered_scores(
-        samples.y, probability.argmax(axis=1).astype(np.int8), len(samples.legend)
-    )
-    row = {"validation_loss": loss} | {name: found[name] for name in HISTORY_SCORES}
-    return row | {"score": selection_score(row)}
+    probability = predict(net, samples.x)  # (N, K, T)
+    labels = probability.argmax(axis=1).astype(np.int8)
+    found = filtered_scores(samples.y, labels, len(samples.legend))
+    row = {name: found[name] for name in HISTORY_SCORES}
+    loss = mean_log_loss(probability, samples.y)
+    return {"validation_loss": loss} | row | {"score": selection_score(row)}
+
+
+def mean_log_loss(probability, y):
+    """Cross-entropy of probabilities (N, K, T) in the labelled months of y (N, T)."""
+    true = np.maximum(y, 0)[:, None].astype(np.int64)
+    chosen = np.take_along_axis(probability, true, axis=1)[:, 0]
+    return float(-np.log(np.maximum(chosen[y >= 0], 1e-9)).mean())
 
 
 def choose_switch_cost(net, validation):
@@ -154,7 +192,8 @@ def choose_switch_cost(net, validation):
     found = {}
     for cost in SWITCH_COSTS:
         net.card["switch_cost"] = cost
-        row = filtered_scores(validation.y, label(net, validation.x)[0], len(validation.legend))
+        labels, _ = label(net, validation.x, precision="float32")
+        row = filtered_scores(validation.y, labels, len(validation.legend))
         found[cost] = selection_score(row)
     net.card["switch_cost"] = max(found, key=found.get)
 

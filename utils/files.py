@@ -11,6 +11,10 @@ from utils.errors import InputError
 CLAIM = ".claim"  # in a folder that a process works in
 
 
+class InUse(InputError):
+    """Another process works in the folder."""
+
+
 @contextmanager
 def written_whole(path):
     """Yield a temporary path beside `path`. The file moves to `path` when the block ends well.
@@ -42,7 +46,8 @@ def claimed(folder):
     """Make `folder` and hold it for this process until the block ends.
 
     The claim is a lock of the operating system, so that a killed process leaves none behind.
-    Raises InputError when another process holds the folder, or when it cannot be written.
+    Raises InUse (an InputError) when another process holds the folder, and InputError when it
+    cannot be written.
     """
     folder = Path(folder)
     try:
@@ -50,7 +55,7 @@ def claimed(folder):
         lock = FileLock(folder / CLAIM)
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(
+        raise InUse(
             f"{folder}: another process works in it; wait for that process, or give another folder"
         ) from None
     except OSError as error:

@@ -10,10 +10,9 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that shows defaults, takes no abbreviated flags, and errs in one line."""
 
     def __init__(self, description, **settings):
-        formatter = argparse.ArgumentDefaultsHelpFormatter
         super().__init__(
             description=description.strip().split("\n")[0],
-            formatter_class=formatter,
+            formatter_class=_Formatter,
             allow_abbrev=False,
             **settings,
         )
@@ -21,6 +20,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         """Raise InputError, which `utils.errors.run_main` prints as one line."""
         raise InputError(f"{message} (see --help)")
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of a flag, where it has one."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def whole_number(at_least=None, at_most=None):
