@@ -1,51 +1,74 @@
-"""Any accepted sample format -> Samples -> splits.
+"""Any sample format -> Samples -> the parts of a split. This is the file to edit for your own data.
 
-    samples = load_samples("dataset/urban.npz")           # the project's .npz
-    samples = load_samples("train.npy")                   # the published arrays, (N, 13, T) or (N, T, 11)
-    samples = load_samples("gee_points/")                 # a folder of one CSV a point from Google Earth Engine
-    samples = load_samples("points.csv")                  # a long table, CSV or Parquet, see read_table
-    parts = split_samples(samples, "site", seed=0)        # {"train": rows, "validation": rows, "test": rows}
+    samples = load_samples("dataset/urban.npz")   # the project's .npz
+    samples = load_samples("train.npy")           # the published arrays, (N, 13, T) or (N, T, 11)
+    samples = load_samples("gee_points/")         # one CSV a point, from Google Earth Engine
+    samples = load_samples("points.csv")          # a long table, CSV or Parquet, see read_table
+    parts = split_samples(samples, "site")        # row numbers for "train", "validation", "test"
 
-To read a format of your own: write `read_mine(path, options) -> dict` that gives the arrays of `Samples`
-(reflectance x 10^4, NaN = no observation; label -1 = not labelled), and name it in `reader_for`.
+To read a format of your own, write one function, and name it in one line of READERS below:
+
+    def read_mine(path, first_month=None, legend=None):
+        return Samples(x, y, months, bands, legend)
+
+    READERS = {".mine": read_mine, ...
+
+The class `Samples` says what each array must be. Give the bands that the file has, all of them and
+in the file's order. `load_samples` checks the arrays, and picks the bands that are asked for.
 """
 
-import re
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
+from utils.bands import BANDS, NO_OBSERVATION, select_bands
+from utils.checks import check_arrays, check_reflectance, expect_shape, observed
 from utils.errors import InputError
 from utils.files import written_whole
-from utils.legend import COAST, URBAN, Legend, legend_for, merge_classes
-from utils.splits import sites_from_coordinates, split_file, split_groups, split_provinces
+from utils.legend import COAST, URBAN, Legend, legend_for, select_classes
+from utils.months import month_axis, monthly_median
+from utils.splits import (
+    check_shares,
+    sites_from_coordinates,
+    split_file,
+    split_groups,
+    split_provinces,
+)
+from utils.tables import (
+    arrays_of_rows,
+    bands_in_words,
+    bands_of_table,
+    natural_order,
+    places_of_rows,
+    read_labels,
+    read_names,
+    read_numbers,
+)
 
+# Of the project's own .npz; see read_npz.
+ARRAYS = ("x", "y", "label", "bands", "classes", "months", "first_month", "dates")
+ARRAYS += ("ids", "lonlat", "site")
 PUBLISHED_FIRST_MONTH = "2017-12"
-GEE_LABELS = {
-    1: 0,
-    2: 1,
-    3: 2,
-    4: -1,
-    5: 3,
-    6: 4,
-}  # the coast exports number six classes; 4 is background
+# The coast exports number six classes. Class 4 is the background, which no label of ours names.
+GEE_LABELS = {1: 0, 2: 1, 3: 2, 4: -1, 5: 3, 6: 4}
+GEE_COLUMNS = ("bands_value", "label", "system:time_start", "latitude", "longitude")
 
 
 @dataclass(frozen=True)
 class Samples:
     """Labelled (or not yet labelled) series.
 
-    x       (N, C, T) float32  surface reflectance x 10^4, NaN = no observation
+    x       (N, C, T) float32  surface reflectance x 10^4, NaN = no observation;
+                               a reader may give integers, with -32768 = no observation
     y       (N, T) int8        class id of every month, -1 = not labelled
     months  (T,) or (N, T) datetime64[M], consecutive
+    bands   C names, such as "B2"
+    legend  names and colours of the classes
+    ids     (N,) str           names of the samples, each once; None: they are numbered from 0
     lonlat  (N, 2) float64 degrees, or None
     site    (N,) str, or None: samples of one site are close together
-    ids     (N,) str           names of the samples
     """
 
     x: np.ndarray
@@ -53,7 +76,7 @@ class Samples:
     months: np.ndarray
     bands: tuple
     legend: Legend
-    ids: np.ndarray
+    ids: np.ndarray | None = None
     lonlat: np.ndarray | None = None
     site: np.ndarray | None = None
 
@@ -62,11 +85,11 @@ class Samples:
 
     def take(self, rows):
         """Return the Samples of these rows (indices or a mask)."""
-        pick = {name: getattr(self, name)[rows] for name in ("x", "y", "ids")}
-        for name in ("lonlat", "site"):
-            pick[name] = None if getattr(self, name) is None else getattr(self, name)[rows]
+        taken = {name: getattr(self, name) for name in ("x", "y", "ids", "lonlat", "site")}
+        if self.months.ndim == 2:
+            taken["months"] = self.months
         return replace(
-            self, months=self.months if self.months.ndim == 1 else self.months[rows], **pick
+            self, **{name: array[rows] for name, array in taken.items() if array is not None}
         )
 
     def months_of(self, row):
@@ -74,102 +97,94 @@ class Samples:
         return self.months if self.months.ndim == 1 else self.months[row]
 
 
-def load_samples(path, *, first_month=None, bands=None, classes=None, legend=None):
-    """Read samples from a file or folder; the format is recognised from what is there.
+def load_samples(
+    path, *, first_month=None, bands=None, absent_bands="error", classes=None, legend=None
+):
+    """Read samples from a file or folder; its name tells the format.
 
-    first_month: 'YYYY-MM' for arrays without dates (published: 2017-12). bands: names of the bands
-    to keep. classes: names of the classes to keep, the rest merged into 'other'. legend: a Legend,
-    for labels without names. Raises InputError in one line for whatever cannot be used.
+    first_month: 'YYYY-MM' for arrays without dates (the published ones begin in 2017-12).
+    bands: names of the bands to return, in this order; None: the ten of utils/bands.py.
+    absent_bands: what a band that the file lacks is: an 'error', or 'nan', never observed.
+    classes: names of the classes to keep; the rest is merged into 'other'.
+    legend: a Legend, for labels without names.
+    Returns Samples. Raises InputError, one line, for whatever cannot be used.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(
-            f"{path}: not found; expected a .npz, .npy, .csv or .parquet file or a folder of CSV files"
+            f"{path}: not found; expected a file {', '.join(READERS)}, or a folder of CSV files"
         )
-    wanted = tuple(bands) if bands else BANDS
+    reader = reader_for(path)
     try:
-        arrays = reader_for(path)(
-            path, {"first_month": first_month, "bands": wanted, "legend": legend}
-        )
+        samples = check_arrays(path, reader(path, first_month=first_month, legend=legend))
     except InputError:
         raise
-    except (
-        ValueError,
-        KeyError,
-        OSError,
-        EOFError,
-        ImportError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        pickled = "pickle" in str(error).lower()
-        reason = (
-            "holds pickled objects, which are refused" if pickled else f"cannot be read: {error}"
-        )
+    except Exception as error:  # a damaged file makes its library raise anything
         raise InputError(
-            f"{path}: {reason}; expected one of the formats in data_loader.py"
+            f"{path}: {reason_of(error)}; expected what {reader.__name__} in data_loader.py reads"
         ) from error
-    samples = checked(path, arrays)
-    if classes:
-        merged, new_id = merge_classes(samples.legend, tuple(classes))
-        lookup = np.array([*new_id, -1], np.int8)  # the last entry serves label -1
-        samples = replace(samples, y=lookup[samples.y], legend=merged)
-    return samples
+    samples = select_bands(path, samples, bands or BANDS, absent_bands)
+    check_reflectance(path, samples)
+    return select_classes(samples, classes) if classes else samples
 
 
 def reader_for(path):
     """Return the function that reads this file or folder."""
-    readers = {".npz": read_npz, ".npy": read_published, ".csv": read_table, ".parquet": read_table}
-    reader = read_gee_folder if path.is_dir() else readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(
-            f"{path}: format '{path.suffix}' not known; expected .npz, .npy, .csv, .parquet or a folder"
-        )
-    return reader
+    if path.is_dir():
+        return read_gee_folder
+    if path.suffix.lower() in READERS:
+        return READERS[path.suffix.lower()]
+    raise InputError(
+        f"{path}: format '{path.suffix}' not known; expected {', '.join(READERS)} or a folder"
+    )
 
 
-def read_npz(path, options):
-    """The project's own file: x, y, bands, classes, first_month (or months, or dates); if known
-    lonlat, site, ids.
+def reason_of(error):
+    """Say in words why a file cannot be read."""
+    if "pickle" in str(error).lower():
+        return "holds pickled objects, which are refused"
+    return f"cannot be read ({type(error).__name__}: {error})"
+
+
+def read_npz(path, first_month=None, legend=None):
+    """Read the project's own file.
+
+    Arrays: x (N, C, T); y (N, T) or label (N,), one class for all months; bands; classes (their
+    names); months (T,) or (N, T), or first_month, or dates (T,), several a month.
+    If known: ids, lonlat, site. Other arrays are ignored.
     """
     with np.load(path, allow_pickle=False) as file:
-        data = {name: file[name] for name in file.files}
-    if "x" not in data or data["x"].ndim != 3:
-        found = f"x of shape {data['x'].shape}" if "x" in data else f"arrays {sorted(data)}"
-        raise InputError(f"{path}: {found} found; expected x of shape (samples, bands, months)")
-    n, _, steps = data["x"].shape
-    x = observed(data["x"])
-    legend = legend_for(data["classes"]) if "classes" in data else options["legend"] or URBAN
-    if "label" in data and "y" not in data:  # one class a series, every month
-        if "classes" not in data and data["label"].dtype.kind == "U":
-            legend = options["legend"] or legend_for(np.unique(data["label"]))
-        codes = label_ids(path, data["label"], legend)
-        data["y"] = np.repeat(codes[:, None], steps, axis=1)
+        data = {name: file[name] for name in ARRAYS if name in file.files}
+        if "x" not in data:
+            raise InputError(f"{path}: arrays {sorted(file.files)} found; expected one named x")
+    x = data["x"]
+    if x.ndim != 3:
+        raise InputError(f"{path}: x of shape {x.shape} found; expected (samples, bands, months)")
+    n, _, steps = x.shape
+    if "classes" in data:
+        legend = legend_for(data["classes"])
     y = data.get("y", np.full((n, steps), -1, np.int8))
+    if "label" in data and "y" not in data:
+        expect_shape(path, "label", data["label"], (n,))
+        codes, legend = read_labels(path, pd.DataFrame({"label": data["label"]}), legend)
+        y = np.repeat(codes[:, None], steps, axis=1)
     if "dates" in data:
-        x, y, months = monthly_median(x, y, data["dates"].astype("datetime64[D]"))
+        expect_shape(path, "dates", data["dates"], (steps,))
+        expect_shape(path, "labels", y, (n, steps))
+        x, y, months = monthly_median(path, observed(x), y, data["dates"].astype("datetime64[D]"))
     elif "months" in data:
         months = data["months"].astype("datetime64[M]")
     else:
-        months = month_axis(path, data.get("first_month", options["first_month"]), steps)
-    return {
-        "x": x,
-        "y": y,
-        "months": months,
-        "legend": legend,
-        "lonlat": data.get("lonlat"),
-        "site": data.get("site"),
-        "ids": data.get("ids"),
-        "file_bands": tuple(data.get("bands", BANDS)),
-        "bands": options["bands"],
-    }
+        months = month_axis(path, data.get("first_month", first_month), steps)
+    known = {name: data.get(name) for name in ("ids", "lonlat", "site")}
+    return Samples(x, y, months, data.get("bands", BANDS), legend or URBAN, **known)
 
 
-def read_published(path, options):
-    """The arrays of He et al. 2024: (N, 13, T), ten bands, label, two coordinates; or (N, T, 11),
-    ten bands, label.
+def read_published(path, first_month=None, legend=None):
+    """Read the arrays of He et al. 2024.
 
-    Label 6 is read as 5, in a copy: six urban classes.
+    (N, 13, T): ten bands, label, two coordinates. (N, T, 11): ten bands, label.
+    Label 6 is read as 5, in a copy: there are six urban classes, 0 to 5.
     """
     raw = np.load(path, allow_pickle=False)
     if raw.ndim == 3 and raw.shape[1] == 13:
@@ -181,26 +196,18 @@ def read_published(path, options):
             f"{path}: array of shape {raw.shape} found; expected (N, 13, T) or (N, T, 11)"
         )
     y = np.where(y == 6, 5, y)
+    lonlat = None
     if places is not None and np.isfinite(places).all() and np.ptp(places) > 0:
         # The order of the two rows is nowhere stated; only a longitude can pass 90 degrees.
         lonlat = places[:, ::-1] if np.abs(places[:, 1]).max() > 90 else places
-    else:
-        lonlat = None
-    months = month_axis(path, options["first_month"] or PUBLISHED_FIRST_MONTH, x.shape[2])
-    return {
-        "x": observed(x),
-        "y": y,
-        "months": months,
-        "legend": options["legend"] or URBAN,
-        "lonlat": lonlat,
-        "file_bands": BANDS,
-        "bands": options["bands"],
-    }
+    months = month_axis(path, first_month or PUBLISHED_FIRST_MONTH, x.shape[2])
+    return Samples(x, y, months, BANDS, legend or URBAN, lonlat=lonlat)
 
 
-def read_gee_folder(path, options):
-    """A folder of one CSV a point from Google Earth Engine, in sub-folders named by site, or all of
-    one site.
+def read_gee_folder(path, first_month=None, legend=None):
+    """Read a folder of one CSV a point from Google Earth Engine.
+
+    The CSV files lie in sub-folders, which name the sites, or all in one folder, which is one site.
     """
     files = sorted(path.glob("*.csv")) or sorted(path.glob("*/*.csv"))
     if not files:
@@ -210,276 +217,108 @@ def read_gee_folder(path, options):
     tables = []
     for file in files:
         table = pd.read_csv(file)
-        missing = {"bands_value", "label", "system:time_start", "latitude", "longitude"} - set(
-            table.columns
-        )
+        missing = [name for name in GEE_COLUMNS if name not in table.columns]
         if missing or table.empty:
-            found = f"columns {', '.join(sorted(missing))} missing" if missing else "no rows"
-            raise InputError(
-                f"{file}: {found}; expected an export of Google Earth Engine with bands_value"
-            )
-        tables.append(table.assign(sample=f"{file.parent.name}/{file.stem}", site=file.parent.name))
-    table = pd.concat(tables, ignore_index=True)
-    for band in options["bands"]:
-        value = table["bands_value"].astype(str).str.extract(rf"\b{re.escape(band)}=([^,}}\s]+)")[0]
-        if value.isna().any():
-            raise InputError(
-                f"{path}: band {band} missing in bands_value of {table['sample'][value.isna()].iloc[0]}"
-            )
-        table[band] = pd.to_numeric(value.replace("null", np.nan))
-    unknown = set(table["label"].dropna().astype(int)) - set(GEE_LABELS)
+            found = f"columns {', '.join(missing)} missing" if missing else "no rows"
+            raise InputError(f"{file}: {found}; expected an export of Google Earth Engine")
+        site = file.parent.name
+        tables.append(table[[*GEE_COLUMNS]].assign(sample=f"{site}/{file.stem}", site=site))
+    table = pd.concat(tables)  # the index stays the row in its file, for messages
+    table.columns = ["bands_value", "label", "month", "lat", "lon", "sample", "site"]
+    label = pd.Series(read_numbers(path, table, "label"), table.index)
+    unknown = set(label.dropna()) - set(GEE_LABELS)
     if unknown:
-        raise InputError(f"{path}: label {sorted(unknown)[0]} found; expected 1 to 6")
-    table["label"] = table["label"].map(GEE_LABELS)
-    table = table.rename(
-        columns={"system:time_start": "month", "longitude": "lon", "latitude": "lat"}
-    )
-    return from_long(path, table, options, options["legend"] or COAST)
+        raise InputError(f"{path}: label {min(unknown):g} found; expected 1 to 6")
+    bands = bands_in_words(path, table)
+    table = pd.concat([table.assign(label=label.map(GEE_LABELS)), bands], axis=1)
+    ids = table["sample"].unique()  # in the order of the files
+    return samples_of_rows(path, table, tuple(bands), legend or COAST, ids)
 
 
-def read_table(path, options):
-    """A long table: sample, month (YYYY-MM), the bands, label (id or class name), and if known lon,
-    lat, site.
+def read_table(path, first_month=None, legend=None):
+    """Read a long table, CSV or Parquet: one row for each sample and month, in any order.
+
+    Columns: sample, month (YYYY-MM), the bands, label (id or class name). If known: lon, lat, site.
+    An empty cell is no observation, or no label. The samples are in the order of their names.
     """
-    is_parquet = path.suffix.lower() == ".parquet"
-    table = (
-        pd.read_parquet(path)
-        if is_parquet
-        else pd.read_csv(path, dtype={"sample": str, "site": str})
-    )
-    missing = [
-        name
-        for name in ("sample", "month", *options["bands"], "label")
-        if name not in table.columns
-    ]
+    if path.suffix.lower() == ".parquet":
+        table = pd.read_parquet(path).reset_index(drop=True)
+    else:
+        table = pd.read_csv(path, dtype={"sample": str, "site": str}, low_memory=False)
+    missing = [name for name in ("sample", "month", "label") if name not in table.columns]
     if missing:
-        found = sum(name in table.columns for name in options["bands"])
         raise InputError(
-            f"{path}: columns {', '.join(missing)} missing ({found} bands found); "
-            f"expected sample, month, {', '.join(options['bands'])}, label"
+            f"{path}: columns {', '.join(missing)} missing; "
+            f"expected sample, month, {', '.join(BANDS)}, label, separated by commas"
         )
-    legend = options["legend"]
-    if table["label"].dtype.kind not in "iuf":
-        names = sorted(set(table["label"].dropna()))
-        if legend is None:
-            known = [each for each in (URBAN, COAST) if set(names) <= set(each.names)]
-            legend = known[0] if known else legend_for(names)
-        table = table.assign(label=label_ids(path, table["label"].fillna("").to_numpy(str), legend))
-    return from_long(path, table, options, legend or URBAN)
-
-
-def from_long(path, table, options, legend):
-    """Turn rows of (sample, month) into arrays, each from its own first month; a month lacking is
-    NaN, not labelled.
-    """
-    try:
-        month = pd.to_datetime(table["month"].astype(str)).to_numpy().astype("datetime64[M]")
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{path}: column month cannot be read as dates ({error}); expected YYYY-MM"
-        ) from error
-    if np.isnat(month).any():
-        raise InputError(f"{path}: a row has no month; expected YYYY-MM in every row")
-    number, ids = pd.factorize(table["sample"].astype(str))
-    same = number[1:] == number[:-1]
-    pairs = pd.MultiIndex.from_arrays([number, month])
-    if pairs.has_duplicates:
-        row = int(pairs.duplicated().argmax())
-        raise InputError(
-            f"{path}: sample {ids[number[row]]} has month {month[row]} twice; expected one row a month"
-        )
-    if (same & (month[1:] < month[:-1])).any():
-        row = int((same & (month[1:] < month[:-1])).argmax()) + 1
-        raise InputError(
-            f"{path}: sample {ids[number[row]]} has {month[row]} out of order; expected rising months"
-        )
-    first = np.unique(number, return_index=True)[1]
-    column = (month - month[first][number]).astype(int)
-    steps = column.max() + 1
-    x = np.full((len(ids), len(options["bands"]), steps), np.nan, np.float32)
-    for band, name in enumerate(options["bands"]):
-        x[number, band, column] = pd.to_numeric(table[name], errors="coerce")
-    y = np.full((len(ids), steps), -1.0)
-    y[number, column] = table["label"].fillna(-1)
-    lonlat = (
-        table[["lon", "lat"]].to_numpy(float)[first]
-        if {"lon", "lat"} <= set(table.columns)
-        else None
-    )
-    site = table["site"].astype(str).to_numpy()[first] if "site" in table.columns else None
-    return {
-        "x": observed(x),
-        "y": y,
-        "months": month_axis(path, month[first], steps),
-        "legend": legend,
-        "lonlat": lonlat,
-        "site": site,
-        "ids": ids,
-        "file_bands": options["bands"],
-        "bands": options["bands"],
-    }
-
-
-def observed(x):
-    """Return float32 with NaN where an integer array holds 'no observation'; the array given is
-    left as it is.
-    """
-    result = np.array(x, np.float32)
-    result[result == NO_OBSERVATION] = np.nan
-    return result
-
-
-def label_ids(path, names, legend):
-    """Turn class names into ids; an empty name is -1."""
-    unknown = sorted(set(names) - set(legend.names) - {""})
-    if unknown:
-        raise InputError(
-            f"{path}: label '{unknown[0]}' not in the legend; expected one of {', '.join(legend.names)}"
-        )
-    return np.array([legend.names.index(name) if name else -1 for name in names], np.int8)
-
-
-def month_axis(path, first_month, steps):
-    """Return consecutive months (T,), or (N, T) where `first_month` differs between samples."""
-    if first_month is None:
-        raise InputError(f"{path}: no dates in it; expected --first-month YYYY-MM")
-    try:
-        first = np.atleast_1d(np.asarray(first_month)).astype("datetime64[M]")
-    except ValueError as error:
-        raise InputError(f"{path}: first month {first_month} found; expected YYYY-MM") from error
-    first = first[:1] if (first == first[0]).all() else first
-    months = first[:, None] + np.arange(steps)
-    return months[0] if len(first) == 1 else months
-
-
-def monthly_median(x, y, dates):
-    """Reduce several looks a month to their median; the label is that of the month's last look."""
-    month = dates.astype("datetime64[M]")
-    if (np.diff(dates) <= np.timedelta64(0)).any():
-        raise InputError("dates are out of order or repeated; expected rising dates")
-    months = np.arange(month[0], month[-1] + 1)
-    out = np.full((*x.shape[:2], len(months)), np.nan, np.float32)
-    labels = np.full((len(x), len(months)), -1, y.dtype)
-    for t, this in enumerate(months):
-        looks = np.flatnonzero(month == this)
-        if len(looks):
-            some = np.isfinite(x[:, :, looks]).any(axis=2)
-            out[:, :, t][some] = np.nanmedian(x[:, :, looks][some], axis=1)
-            labels[:, t] = y[:, looks[-1]]
-    return out, labels, months
-
-
-def checked(path, arrays):
-    """Check what a reader gave and return it as Samples; raises InputError for the first thing that
-    cannot be used.
-    """
-    x, y, months, legend = arrays["x"], np.asarray(arrays["y"]), arrays["months"], arrays["legend"]
-    n, n_bands, steps = x.shape
-    if n == 0:
+    if table.empty:
         raise InputError(f"{path}: no samples in it")
-    if n_bands != len(arrays["file_bands"]):
-        names = arrays["file_bands"]
-        raise InputError(
-            f"{path}: {n_bands} bands found; expected {len(names)}: {', '.join(names)}"
-        )
-    lacking = [band for band in arrays["bands"] if band not in arrays["file_bands"]]
-    if lacking:
-        raise InputError(
-            f"{path}: band {', '.join(lacking)} not in it ({len(arrays['file_bands'])} bands found); "
-            f"it has {', '.join(arrays['file_bands'])}"
-        )
-    x = x[:, [arrays["file_bands"].index(band) for band in arrays["bands"]]]
-    if steps < SHORTEST:
-        raise InputError(f"{path}: {steps} months found; expected at least {SHORTEST}")
-    if (
-        months.shape not in ((steps,), (n, steps))
-        or (np.diff(months.astype(int), axis=-1) != 1).any()
-    ):
-        raise InputError(
-            f"{path}: months are not {steps} consecutive ones (repeated, out of order or with gaps)"
-        )
-    if y.shape != (n, steps):
-        raise InputError(f"{path}: labels of shape {y.shape} found; expected {(n, steps)}")
-    if not np.isin(y, np.arange(-1, len(legend))).all():
-        bad = y[~np.isin(y, np.arange(-1, len(legend)))][0]
-        names = ", ".join(legend.names)
-        raise InputError(
-            f"{path}: label {bad:g} found; expected 0 to {len(legend) - 1} ({names}), or -1"
-        )
-    ids = (
-        np.arange(n).astype(str)
-        if arrays.get("ids") is None
-        else np.asarray(arrays["ids"]).astype(str)
-    )
-    if np.isinf(x).any():
-        raise InputError(
-            f"{path}: sample {ids[np.isinf(x).any((1, 2)).argmax()]} holds an infinite reflectance"
-        )
-    empty = np.isnan(x).all((1, 2))
-    if empty.any():
-        raise InputError(
-            f"{path}: {empty.sum()} series without any observation, first sample {ids[empty.argmax()]}"
-        )
-    largest = np.nanmax(np.abs(x))
-    if largest < 20:
-        raise InputError(
-            f"{path}: largest reflectance {largest:.3g} found; expected reflectance x 10^4 (0 to 10,000)"
-        )
-    for name, shape in (("lonlat", (n, 2)), ("site", (n,)), ("ids", (n,))):
-        if arrays.get(name) is not None and np.shape(arrays[name]) != shape:
-            raise InputError(
-                f"{path}: {name} of shape {np.shape(arrays[name])} found; expected {shape}"
-            )
-    site = None if arrays.get("site") is None else np.asarray(arrays["site"]).astype(str)
-    lonlat = None if arrays.get("lonlat") is None else np.asarray(arrays["lonlat"], float)
-    return Samples(x, y.astype(np.int8), months, tuple(arrays["bands"]), legend, ids, lonlat, site)
+    codes, legend = read_labels(path, table, legend)
+    ids = natural_order(read_names(path, table, "sample").unique())
+    return samples_of_rows(path, table.assign(label=codes), bands_of_table(table), legend, ids)
+
+
+def samples_of_rows(path, table, bands, legend, ids):
+    """Return Samples from a table with one row for each sample and month, in any order."""
+    x, y, first_month = arrays_of_rows(path, table, bands, ids)
+    lonlat, site = places_of_rows(path, table, ids)
+    months = month_axis(path, first_month, x.shape[2])
+    return Samples(x, y, months, bands, legend, ids, lonlat, site)
+
+
+READERS = {".npz": read_npz, ".npy": read_published, ".csv": read_table, ".parquet": read_table}
 
 
 def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
-    """Return {"train", "validation", "test"}: row numbers.
+    """Return {"train": rows, "validation": rows, "test": rows}, row numbers of the samples.
 
-    spec: 'site' holds out whole sites (known, or found from coordinates), these shares of the
-    sites; 'sample' ignores sites; 'province:A,B' tests on all sites whose names begin with A_ or
-    B_; a path reads a file of ids; 'auto' is 'site' where at least three sites are known, else
-    'sample'. The same seed gives the same parts, and of many draws the one whose parts are most
-    alike in classes.
+    spec: which samples go together.
+        'site'          whole sites; they are known, or found from the coordinates
+        'sample'        single samples, whatever their sites
+        'province:A,B'  tests on all sites whose names begin with A_ or B_
+        a path          a file of ids, see utils/splits.py
+        'auto'          'site' where at least three sites are known, else 'sample'
+    validation, test: shares of the sites (or samples). seed: the same seed gives the same parts.
+    Raises InputError for shares that leave a part empty, and for what does not fit the samples.
     """
+    check_shares(validation, test, seed)
     site = samples.site
     if site is None and samples.lonlat is not None:
         site = sites_from_coordinates(samples.lonlat)
     if spec == "auto":
         spec = "site" if site is not None and len(np.unique(site)) >= 3 else "sample"
     if spec == "sample":
-        return split_groups(np.arange(len(samples)), validation, test, seed)
+        return split_groups(np.arange(len(samples)), validation, test, seed, what="samples")
     if spec != "site" and not spec.startswith("province:"):
         return split_file(spec, samples.ids, validation, seed)
     if site is None:
         raise InputError(
-            f"--split {spec}: the samples have neither sites nor coordinates; expected --split sample"
+            f"--split {spec}: the samples have neither sites nor coordinates; "
+            "expected --split sample"
         )
     if spec == "site":
         return split_groups(site, validation, test, seed, samples.y)
-    return split_provinces(
-        site, spec.removeprefix("province:").split(","), validation, seed, samples.y
-    )
+    provinces = spec.removeprefix("province:").split(",")
+    return split_provinces(site, provinces, validation, seed, samples.y)
 
 
 def save_samples(path, samples):
-    """Write the project's own .npz: reflectance as int16 x 10^4, -32768 = no observation."""
+    """Write the project's own .npz: reflectance as int16 x 10^4, -32768 = no observation.
+
+    Reflectance beyond -3.2767 or 3.2767 is written as that limit.
+    """
+    limit = -NO_OBSERVATION - 1
+    x = np.rint(np.clip(samples.x, -limit, limit))
     arrays = {
+        "x": np.where(np.isnan(x), NO_OBSERVATION, x).astype(np.int16),
         "y": samples.y,
         "months": samples.months.astype(str),
         "bands": np.array(samples.bands),
         "classes": np.array(samples.legend.names),
-        "ids": samples.ids,
     }
-    arrays["x"] = np.where(
-        np.isnan(samples.x), NO_OBSERVATION, np.rint(np.nan_to_num(samples.x))
-    ).astype(np.int16)
-    arrays |= {
-        name: getattr(samples, name)
-        for name in ("lonlat", "site")
-        if getattr(samples, name) is not None
-    }
-    with written_whole(path) as part:
-        np.savez_compressed(part, **arrays)
+    for name in ("ids", "lonlat", "site"):
+        if getattr(samples, name) is not None:
+            arrays[name] = getattr(samples, name)
+    # An open file keeps its name: np.savez would add ".npz" to another suffix.
+    with written_whole(path) as part, open(part, "wb") as file:
+        np.savez_compressed(file, **arrays)

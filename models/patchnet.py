@@ -15,8 +15,9 @@ class PatchNet(nn.Module):
     """Tokens of `patch` months; a layer for each entry of `reach`, which is how many tokens its
     shift moves.
 
-    A month without observation in every band enters as 0, with a flag beside it; lengths are padded
-    with such months.
+    A month without observation enters as 0, with a flag beside it; lengths are padded with such
+    months. A band that is missing in months that others saw enters as 0 too, and `absent` tells the
+    first product which: training with the augmentation "bands" teaches it.
     """
 
     # Small: an epoch takes a second, and it keeps on learning. Seasons and building have a
@@ -34,6 +35,7 @@ class PatchNet(nn.Module):
             dropout,
         )
         self.embed = nn.Linear((n_bands + 1) * patch, width)
+        self.absent = nn.Parameter(torch.zeros(width, n_bands))
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in reach)
         self.score = nn.Linear(width, n_classes * patch)
         for layer in self.layers:
@@ -46,11 +48,15 @@ class PatchNet(nn.Module):
     def forward(self, x):
         batch, _, steps = x.shape
         tokens = -(-steps // self.patch)
-        h = self.inputs(x, tokens * self.patch)  # (C + 1, L patch, B)
-        h = (
-            h.unflatten(1, (tokens, self.patch)).transpose(1, 2).reshape(-1, tokens * batch)
-        )  # ((C + 1) patch, L B)
-        h = product(self.embed, h).relu_()  # (W, L B)
+        h, holes = self.inputs(x, tokens * self.patch)  # (C + 1, L patch, B), (C, L patch, B)
+        h = h.unflatten(1, (tokens, self.patch)).transpose(1, 2).reshape(-1, tokens * batch)
+        h = product(self.embed, h)  # (W, L B)
+        if holes is not None:
+            share = self.share_absent(holes.unflatten(1, (tokens, self.patch)))  # (C, L B)
+            h.addmm_(self.absent.to(h.dtype), share.to(h.dtype))
+        elif self.training:  # torchrun wants a gradient of every parameter
+            h = h + 0 * self.absent[:, :1]
+        h = h.relu_()
         for layer, reach in zip(self.layers, self.reach):
             y = nn.functional.dropout(
                 shifted_product(layer, h, reach * batch).relu_(), self.dropout, self.training
@@ -60,6 +66,21 @@ class PatchNet(nn.Module):
             product(self.score, h).view(self.n_classes, self.patch, tokens, batch).transpose(1, 2)
         )
         return score.reshape(self.n_classes, -1, batch)[:, :steps].permute(2, 0, 1)  # (B, K, T)
+
+    def _load_from_state_dict(self, state, prefix, *rest):
+        """Weights of before bands could be missing know nothing of it: they get a row of zeros."""
+        state.setdefault(prefix + "absent", torch.zeros_like(self.absent))
+        super()._load_from_state_dict(state, prefix, *rest)
+
+    @staticmethod
+    def share_absent(holes):
+        """Share of the months seen of each token in which a band is missing, (C, L B).
+
+        holes (C, L, patch, B): True where the band has no observation.
+        """
+        seen = ~holes.all(dim=0)  # (L, patch, B)
+        absent = (holes & seen).sum(dim=2)
+        return (absent / seen.sum(dim=1).clamp(min=1)).flatten(1)
 
 
 def product(linear, h):
@@ -86,11 +107,12 @@ def shifted_product(linear, h, columns):
 
 
 class Inputs(nn.Module):
-    """Standardised reflectance, 0 in months without observation, and a flag of the months seen.
+    """Standardised reflectance, 0 where there is no observation, and a flag of the months seen.
 
-    (B, C, T) -> (C + 1, length, B). To interpolate the missing months lost less where many are
-    missing, but scored lower on whole sites held out: months that are hidden at random in training,
-    and stay hidden, also regularise.
+    (B, C, T) -> (C + 1, length, B), and where a band alone is missing (C, length, B) bool, else
+    None. To interpolate the missing months lost less where many are missing, but scored lower on
+    whole sites held out: months that are hidden at random in training, and stay hidden, also
+    regularise.
     """
 
     def __init__(self, n_bands):
@@ -102,15 +124,23 @@ class Inputs(nn.Module):
         """Measure mean and spread a band on training reflectance (N, C, T) with NaN."""
         for band, values in enumerate(x.transpose(0, 1).flatten(1)):
             values = values[torch.isfinite(values)].double()
-            self.mean[band], self.spread[band] = values.mean(), values.std().clamp(min=1)
+            if len(values) > 1:
+                self.mean[band], self.spread[band] = values.mean(), values.std().clamp(min=1)
 
     def forward(self, x, length):
         batch, bands, steps = x.shape
         out = x.new_zeros(bands + 1, length, batch)
         scaled, spread = out[:bands, :steps], self.spread[:, :, None]
         torch.addcdiv(-self.mean[:, :, None] / spread, x.permute(1, 2, 0), spread, out=scaled)
-        seen = torch.isfinite(scaled.sum(0))
-        out[bands, :steps] = seen
-        if not seen.all():
-            scaled.masked_fill_(~seen, 0)
-        return out
+        whole = torch.isfinite(scaled.sum(0))  # every band seen
+        out[bands, :steps] = whole
+        if whole.all():
+            return out, None
+        holes = ~torch.isfinite(out[:bands])
+        holes[:, steps:] = True
+        out[:bands].masked_fill_(holes, 0)
+        seen = ~holes.all(dim=0)
+        if torch.equal(seen[:steps], whole):
+            return out, None
+        out[bands] = seen
+        return out, holes

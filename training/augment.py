@@ -69,10 +69,44 @@ def crop(x, y, shortest=0.5):
     return x[..., start : start + length], y[..., start : start + length]
 
 
+# Bands that sensors and stacks lack, as rows over B2 B3 B4 B5 B6 B7 B8 B8A B11 B12.
+LACKING = torch.tensor(
+    [
+        [0, 0, 0, 1, 1, 1, 1, 0, 0, 0],  # Landsat and HLS
+        [0, 0, 0, 1, 1, 1, 0, 0, 0, 0],  # no red edge
+        [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],  # no B8A
+        [0, 0, 0, 1, 1, 1, 0, 1, 0, 0],  # 10 m bands and short-wave infrared
+        [0, 0, 0, 1, 1, 1, 0, 1, 1, 1],  # the four 10 m bands
+        [0, 0, 0, 0, 0, 0, 0, 0, 1, 1],  # no short-wave infrared
+        [1, 0, 0, 0, 0, 0, 0, 0, 0, 0],  # no blue, which haze spoils
+        [1, 1, 1, 0, 0, 0, 0, 0, 0, 0],  # no visible bands
+        [0, 0, 0, 0, 0, 0, 1, 1, 0, 0],  # no near infrared
+    ],
+    dtype=torch.bool,
+)
+
+
+def bands(x, y, share=0.25):
+    """In a share of the series some bands are missing throughout: those that a sensor lacks, or any.
+
+    One band in five is hidden at random in a third of these series, and in all of them where there
+    are not the ten bands of Sentinel-2.
+    """
+    b, c, _ = x.shape
+    gone = torch.rand(b, c, device=x.device) < 0.2
+    if c == LACKING.shape[1]:
+        row = torch.randint(len(LACKING) * 3 // 2, (b,), device=x.device)
+        known = LACKING.to(x.device)[row.clamp(max=len(LACKING) - 1)]
+        gone = torch.where((row < len(LACKING))[:, None], known, gone)
+    gone &= (torch.rand(b, 1, device=x.device) < share) & ~gone.all(dim=1, keepdim=True)
+    return x.masked_fill(gone[:, :, None], float("nan")), y
+
+
 AUGMENTATIONS = {
     "flip": flip,
     "illumination": illumination,
     "noise": noise,
     "gaps": gaps,
     "crop": crop,
+    "bands": bands,
 }

@@ -1,7 +1,31 @@
-"""The Sentinel-2 bands, in their order everywhere, and the number that stands for no
-observation.
-"""
+"""What every series has in common: the Sentinel-2 bands, the missing value, the shortest length."""
 
-BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+from dataclasses import replace
+
+import numpy as np
+
+from utils.errors import InputError
+
+BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")  # in this order everywhere
 NO_OBSERVATION = -32768  # in integer arrays; NaN in float arrays
-SHORTEST = 12  # months of a series: less than a year shows no season
+SHORTEST = 12  # months: less than a year shows no season
+
+
+def select_bands(path, samples, wanted, absent_bands="error"):
+    """Return Samples of the wanted bands, in the wanted order.
+
+    absent_bands: what a band that the samples lack is: an 'error', or 'nan', never observed.
+    """
+    if absent_bands not in ("error", "nan"):
+        raise InputError(f"absent_bands: found {absent_bands}, expected 'error' or 'nan'")
+    lacking = [band for band in wanted if band not in samples.bands]
+    if lacking and absent_bands == "error":
+        raise InputError(
+            f"{path}: band {', '.join(lacking)} not in it ({len(samples.bands)} bands found); "
+            f"it has {', '.join(samples.bands)}"
+        )
+    x = np.full((len(samples), len(wanted), samples.x.shape[2]), np.nan, np.float32)
+    for place, band in enumerate(wanted):
+        if band not in lacking:
+            x[:, place] = samples.x[:, samples.bands.index(band)]
+    return replace(samples, x=x, bands=tuple(wanted))

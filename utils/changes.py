@@ -106,7 +106,8 @@ def spatial_majority_filter(labels, width=3):
     labels = np.asarray(labels)
     if labels.ndim < 2 or not np.issubdtype(labels.dtype, np.signedinteger):
         raise InputError(
-            f"labels: found {labels.dtype} of shape {labels.shape}, expected signed integers (..., Y, X)"
+            f"labels: found {labels.dtype} of shape {labels.shape}, "
+            "expected signed integers (..., Y, X)"
         )
     _check_width(width)
     filtered = np.empty_like(labels)

@@ -1,6 +1,8 @@
 """Land cover classes: ids, names and colours, defined once for each data set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from utils.errors import InputError
 
@@ -25,8 +27,7 @@ COAST = Legend(
     ("#2e9e4f", "#c9a66b", "#3b7dd8", "#d9457a", "#8a63b8"),
 )
 OTHER_CLASS, OTHER_COLOUR = "other", "#9a9a9a"
-# Okabe & Ito (2008), distinct for colour-blind readers; used for classes that no legend above
-# knows.
+# Okabe & Ito (2008), distinct for colour-blind readers, for classes that no legend above knows.
 SPARE_COLOURS = (
     "#0072b2",
     "#e69f00",
@@ -40,8 +41,9 @@ SPARE_COLOURS = (
 
 
 def legend_for(names):
-    """Return the Legend of these class names: known colours where the names are known, distinct
-    ones otherwise.
+    """Return the Legend of these class names: known names keep their colours, others get new ones.
+
+    Raises InputError for a name that occurs twice.
     """
     names = tuple(str(name) for name in names)
     if len(set(names)) != len(names):
@@ -71,3 +73,10 @@ def merge_classes(legend, chosen):
     names = tuple(chosen) + ((OTHER_CLASS,) if rest else ())
     new_id = [names.index(name) if name in chosen else len(chosen) for name in legend.names]
     return legend_for(names), new_id
+
+
+def select_classes(samples, chosen):
+    """Return Samples that keep the chosen classes; all others become 'other'."""
+    legend, new_id = merge_classes(samples.legend, tuple(chosen))
+    lookup = np.array([*new_id, -1], np.int8)  # the last entry serves label -1
+    return replace(samples, y=lookup[samples.y], legend=legend)

@@ -1,0 +1,146 @@
+"""utils/splits.py: no site in two parts, even parts, and split files that say every sample."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_loader import split_samples
+from tests.conftest import make_samples
+from utils.errors import InputError
+from utils.splits import sites_from_coordinates
+
+EVERY = "".join(f"{i},{('train', 'validation', 'test')[i % 3]}\n" for i in range(60))
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**31), validation=st.floats(0.05, 0.4), test=st.floats(0.05, 0.4))
+def test_no_sample_in_two_parts_and_no_site_cut(seed, validation, test):
+    samples = make_samples()
+    parts = split_samples(samples, "site", validation=validation, test=test, seed=seed)
+    rows = np.concatenate(list(parts.values()))
+    assert sorted(rows) == list(range(len(samples)))
+    sites = [set(samples.site[part]) for part in parts.values()]
+    assert sum(map(len, sites)) == len(set(samples.site)) and all(sites)
+    again = split_samples(samples, "site", validation=validation, test=test, seed=seed)
+    assert all((parts[name] == again[name]).all() for name in parts)
+
+
+def test_provinces_are_held_out_whole(samples):
+    parts = split_samples(samples, "province:A,C")
+    assert {site[0] for site in samples.site[parts["test"]]} == {"A", "C"}
+    assert {site[0] for site in samples.site[parts["train"]]} == {"B"} and len(parts["validation"])
+    for wrong in ("province:X", "province:A,B,C"):
+        with pytest.raises(InputError, match="expected some, not all"):
+            split_samples(samples, wrong)
+
+
+def test_sites_are_found_from_coordinates(samples):
+    found = sites_from_coordinates(samples.lonlat)
+    assert len(set(found)) == 12 and len({(a, b) for a, b in zip(found, samples.site)}) == 12
+
+
+def test_split_file_decides(tmp_path, samples):
+    file = tmp_path / "split.csv"
+    pd.DataFrame({"sample": samples.ids, "part": ["train", "validation", "test"] * 20}).to_csv(
+        file, index=False
+    )
+    assert (split_samples(samples, str(file))["test"] == np.arange(2, 60, 3)).all()
+    file.write_text("4\n7\n")
+    parts = split_samples(samples, str(file))
+    assert list(parts["test"]) == [4, 7] and len(parts["train"]) + len(parts["validation"]) == 58
+    with pytest.raises(InputError, match="not found"):
+        split_samples(samples, "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("4\nnobody\n", "nobody is not in the data"),
+        ("sample,part\n4,train\n5,test\n6,validation\n", "57 of 60 samples are not in it"),
+        (EVERY.replace("test", "other"), "parts other, train, validation found"),
+        (EVERY.replace("test", "train"), "parts train, validation found"),
+        (EVERY + "4,train\n", "a sample occurs twice"),
+        ("sample,part\n4,train\n5\n", r"lines of \[1, 2\] columns"),
+        ("4,train,yes\n", r"lines of \[3\] columns"),
+        ("", "no samples found"),
+        ("sample,part\n", "no samples found"),
+        ("\n\n", "no samples found"),
+        ("# only a comment\n", "no samples found"),
+        ("\n".join(map(str, range(60))), "0 samples that are not in it found"),
+        (b"\xff\xfe4\x00", "cannot be read"),
+        (b"4\x00\n", "split.csv"),
+    ],
+)
+def test_a_split_file_that_cannot_be_used_says_why(tmp_path, samples, text, words):
+    file = tmp_path / "split.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=words) as error:
+        split_samples(samples, str(file))
+    assert "split.csv" in str(error.value) or "not in it found" in str(error.value)
+
+
+def test_a_split_file_may_name_samples_with_any_sign(tmp_path):
+    samples = make_samples(6)
+    names = ["plot é", "a, b", "#3", "NA", 'the "north"', "6"]
+    samples = dataclasses.replace(samples, ids=np.array(names))
+    parts = ["train", "test", "train", "validation", "test", "train"]
+    file = tmp_path / "der Schnitt to 3.csv"
+    pd.DataFrame({"sample": names, "part": parts}).to_csv(file, index=False)
+    found = split_samples(samples, str(file))
+    assert {part: list(rows) for part, rows in found.items()} == {
+        "train": [0, 2, 5],
+        "validation": [3],
+        "test": [1, 4],
+    }
+
+
+@pytest.mark.parametrize(
+    "spec, shares, words",
+    [
+        ("site", {"test": 0.99}, "2 for validation and 12 for the test leave none of 12 sites"),
+        ("sample", {"validation": 0.9}, "54 for validation and 9 for the test leave none of 60"),
+        ("site", {"test": -0.3}, "--test -0.3: expected a share"),
+        ("site", {"validation": 1.0}, "--validation 1.0: expected a share"),
+        ("sample", {"test": float("nan")}, "--test nan"),
+        ("sample", {"seed": -1}, "--seed -1"),
+        ("sample", {"seed": 0.5}, "--seed 0.5"),
+    ],
+)
+def test_shares_that_cannot_be_are_said_to_be_so(samples, spec, shares, words):
+    with pytest.raises(InputError, match=words):
+        split_samples(samples, spec, **shares)
+
+
+def test_too_few_sites_are_said_to_be_few(samples):
+    two = samples.take(np.isin(samples.site, ["A_0", "B_1"]))
+    with pytest.raises(InputError, match="2 sites found; expected at least 3, or --split sample"):
+        split_samples(two, "site")
+    assert len(split_samples(two, "site", test=0)["validation"]) == 5
+
+
+def test_the_split_is_the_most_even_of_many_draws():
+    """One class stands at four of forty sites: every part must have months of it."""
+    samples = make_samples(400)
+    site = np.array([f"s{i // 10}" for i in range(400)])
+    y = np.zeros((400, 24), np.int8)
+    y[np.isin(site, ["s3", "s11", "s19", "s27"])] = 1
+    samples = dataclasses.replace(samples, y=y, site=site)
+    for seed in range(6):
+        parts = split_samples(samples, "site", seed=seed)
+        assert all((y[rows] == 1).any() for rows in parts.values())
+        assert [round(1e3 * (y[parts[part]] == 1).mean()) for part in ("validation", "test")] == [
+            167,
+            167,
+        ]
+
+
+def test_coordinates_that_are_no_place_are_refused(samples):
+    lonlat = samples.lonlat.copy()
+    lonlat[4] = np.nan
+    samples = dataclasses.replace(samples, site=None, lonlat=lonlat)
+    with pytest.raises(InputError, match="sample number 4"):
+        split_samples(samples)

@@ -1,0 +1,44 @@
+"""Axes of months: made from a first month, or from the dates of several looks a month."""
+
+import numpy as np
+
+from utils.errors import InputError
+
+
+def month_axis(path, first_month, steps):
+    """Return consecutive months: (T,), or (N, T) where `first_month` (N,) differs by sample."""
+    if first_month is None:
+        raise InputError(f"{path}: no dates in it; expected --first-month YYYY-MM")
+    try:
+        first = np.atleast_1d(np.asarray(first_month)).astype("datetime64[M]")
+    except ValueError as error:
+        raise InputError(f"{path}: first month {first_month} found; expected YYYY-MM") from error
+    if first.ndim != 1 or len(first) == 0 or np.isnat(first).any():
+        raise InputError(f"{path}: first month {first_month} found; expected YYYY-MM")
+    if (first == first[0]).all():
+        return first[0] + np.arange(steps)
+    return first[:, None] + np.arange(steps)
+
+
+def monthly_median(path, x, y, dates):
+    """Reduce several looks a month to their median; the label is that of the month's last look.
+
+    x: (N, C, looks) float with NaN; y: (N, looks); dates: (looks,) datetime64[D], rising. Returns
+    x (N, C, T), y (N, T) and months (T,). A month without a look is not observed, not labelled.
+    """
+    if len(dates) == 0 or np.isnat(dates).any():
+        raise InputError(f"{path}: {len(dates)} dates found; expected a date for every look")
+    if (np.diff(dates) <= np.timedelta64(0)).any():
+        raise InputError(f"{path}: dates are out of order or repeated; expected rising dates")
+    month_of_look = dates.astype("datetime64[M]")
+    months = np.arange(month_of_look[0], month_of_look[-1] + 1)
+    median = np.full((*x.shape[:2], len(months)), np.nan, np.float32)
+    labels = np.full((len(x), len(months)), -1, y.dtype)
+    for t, month in enumerate(months):
+        looks = np.flatnonzero(month_of_look == month)
+        if len(looks) == 0:
+            continue
+        seen = np.isfinite(x[:, :, looks]).any(axis=2)  # (N, C)
+        median[:, :, t][seen] = np.nanmedian(x[:, :, looks][seen], axis=1)
+        labels[:, t] = y[:, looks[-1]]
+    return median, labels, months
