@@ -290,7 +290,10 @@ def read_series(path, lonlat, *, first_month=None, **options):
     lonlat: degrees (WGS 84). first_month and options as in `open_stack`. Raises InputError outside
     the stack.
     """
-    stack = open_stack(path, first_month=first_month, **options)
+    if isinstance(path, Stack):
+        stack, path = path, path.path
+    else:
+        stack = open_stack(path, first_month=first_month, **options)
     across = Transformer.from_crs("EPSG:4326", stack.geobox.crs.to_wkt(), always_xy=True)
     column, row = ~stack.geobox.transform @ across.transform(*lonlat)
     height, width = stack.geobox.shape

@@ -2,9 +2,11 @@
 used.
 """
 
+import inspect
 import re
 import sys
-from types import SimpleNamespace
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +14,12 @@ from matplotlib.figure import Figure
 
 import demo
 import models
-from data_loader import BANDS, Samples, load_samples, save_samples
-from utils.errors import run_main
+from data_loader import BANDS, Samples, load_samples, save_samples, split_samples
+from drawing import choice
+from drawing.telling import QUIET, season, sequences, telling
+from tests.stack_files import write_folder
+from utils.errors import InputError, run_main
+from utils.files import claimed
 from utils.legend import COAST, URBAN, legend_for
 
 
@@ -47,7 +53,7 @@ def work(tmp_path, monkeypatch):
         "finished": "2026-01-01T00:00:00",
     }
     models.save(tmp_path / "model_data" / "tiny.safetensors", net, training=training)
-    monkeypatch.setattr(demo, "HERE", tmp_path)
+    monkeypatch.setattr(choice, "HERE", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -68,7 +74,7 @@ def refused(monkeypatch, capsys, *arguments):
 
 def test_demo_alone_draws_four_samples(work, monkeypatch, capsys):
     run(monkeypatch)
-    drawn = sorted((work / "runs/demo").iterdir())
+    drawn = sorted((work / "runs/demo").glob("*.png"))
     assert len(drawn) == 4 and all(
         file.suffix == ".png" and file.stat().st_size > 10_000 for file in drawn
     )
@@ -79,7 +85,7 @@ def test_demo_alone_draws_four_samples(work, monkeypatch, capsys):
 
 def test_demo_names_each_sample_in_its_file_and_its_words(work, monkeypatch, capsys):
     run(monkeypatch, "--sample", "plot 1/a", "--sample", "plot 2/a", "--out", "here")
-    assert sorted(file.name for file in (work / "here").iterdir()) == [
+    assert sorted(file.name for file in (work / "here").glob("*.png")) == [
         "sample_plot_1_a.png",
         "sample_plot_2_a.png",
     ]
@@ -97,62 +103,92 @@ def test_the_same_command_draws_the_same_samples(work, monkeypatch, capsys):
     assert told[0] == told[1]
 
 
-def chosen(samples, monkeypatch, answer, **flags):
-    """What `telling` chooses when the network's labels are answer(true labels)."""
-    monkeypatch.setattr(
-        models, "label", lambda net, x: (answer(samples.y[np.searchsorted(keys, x[:, 0, 0])]), None)
-    )
-    keys = np.arange(len(samples), dtype=np.float32)
-    samples.x[:, 0, 0] = keys  # so that the made-up network knows each series again
-    args = SimpleNamespace(**{"seed": 0, "n": 4, "changed": False, "wrong": False} | flags)
-    return demo.telling(samples, np.arange(len(samples)), None, args)
-
-
 def half_right(y):
     """Labels that are right but for series with two changes, of which the second is overlooked."""
     answer = y.copy()
-    twice = [len(classes) == 3 for classes in demo.sequences(y)]
+    twice = [len(classes) == 3 for classes in sequences(y)]
     answer[twice, y.shape[1] // 2 :] = 1
     return answer
 
 
-def test_default_samples_are_of_four_kinds(monkeypatch):
+def answering(monkeypatch, samples, answer):
+    """Let `models.label` give answer(true labels), and count the series that pass through it."""
+    passed = []
+    keys = np.arange(len(samples), dtype=np.float32)
+    samples.x[:, 0, 0] = keys  # so that the made-up network knows each series again
+
+    def label(net, x, *, probabilities):
+        passed.extend(x[:, 0, 0].astype(int))
+        labels = answer(samples.y[np.searchsorted(keys, x[:, 0, 0])])
+        return labels, None, np.zeros((len(x), 6, x.shape[-1]))
+
+    monkeypatch.setattr(models, "label", label)
+    return passed
+
+
+def names_of(drawn):
+    return [int(re.search(r"\d+", series.name).group()) for series in drawn]
+
+
+def test_default_samples_are_of_four_kinds():
     samples = made_up()
     samples.y[5::3, -1] = 2  # some of two changes get a third, which the network finds
-    rows = chosen(samples, monkeypatch, half_right)
-    assert [why for _, why in rows] == [
+    places, cases = telling(samples.y, half_right(samples.y), season(samples.x, BANDS))
+    assert [cases[place] for place in places[:4]] == [
         "one change, right",
         "several changes, right",
-        "no change, strongest season, right",
+        QUIET,
         "wrong",
     ]
+    assert sorted(places) == list(range(60))
 
 
-def test_the_unchanged_sample_has_the_strongest_season(monkeypatch):
+def test_the_unchanged_sample_has_the_strongest_season():
     samples = made_up()
     samples.x[9, BANDS.index("B8")] += 4000 * np.sin(np.arange(24) / 12 * 2 * np.pi) ** 2
     samples.x[12, :, ::3] = 9000  # snow
-    rows = dict((why, row) for row, why in chosen(samples, monkeypatch, lambda y: y))
-    assert rows["no change, strongest season, right"] == 9
+    places, cases = telling(samples.y, samples.y, season(samples.x, BANDS))
+    assert next(place for place in places if cases[place] == QUIET) == 9
+    alone = season(samples.x[:, [6]], ("B8",))  # without B4 the band itself counts
+    assert alone.shape == (60,) and alone[12] == max(alone)
+    assert season(np.full((2, 2, 12), np.nan), ("B4", "B8")).tolist() == [0, 0]
 
 
 def test_changed_gives_only_series_with_true_changes(monkeypatch):
     samples = made_up()
-    rows = [row for row, _ in chosen(samples, monkeypatch, lambda y: y, changed=True, n=30)]
+    answering(monkeypatch, samples, lambda y: y)
+    drawn = choice.telling_series(None, samples, np.arange(60), changed=True, n=30)
+    rows = names_of(drawn)
     assert len(set(rows)) == 30 and all(row % 3 for row in rows)
 
 
 def test_wrong_gives_only_series_that_are_labelled_wrongly(monkeypatch):
-    rows = chosen(made_up(), monkeypatch, half_right, wrong=True, n=50)
-    assert sorted(row for row, _ in rows) == list(range(2, 60, 3))
-
-
-def test_months_without_label_are_not_called_wrong(monkeypatch):
     samples = made_up()
-    samples.y[:, :4] = -1
-    assert {
-        why for _, why in chosen(samples, monkeypatch, lambda y: np.where(y < 0, 5, y), n=20)
-    } == {"one change, right", "several changes, right", "no change, strongest season, right"}
+    answering(monkeypatch, samples, half_right)
+    drawn = choice.telling_series(None, samples, np.arange(60), wrong=True, n=50)
+    assert sorted(names_of(drawn)) == list(range(2, 60, 3))
+    assert {series.reason for series in drawn} == {"wrong"}
+
+
+def test_each_series_passes_through_the_network_once(monkeypatch):
+    samples = made_up(700)
+    passed = answering(monkeypatch, samples, half_right)
+    drawn = choice.telling_series(None, samples, np.arange(700), n=4)
+    assert len(passed) == len(set(passed)) == choice.LOOKED_AT
+    assert set(names_of(drawn)) <= set(passed)
+    for series in drawn:  # each with the labels of its own
+        row = names_of([series])[0]
+        np.testing.assert_array_equal(series.true, samples.y[row])
+        np.testing.assert_array_equal(series.predicted, half_right(samples.y)[row])
+
+
+def test_months_without_label_are_not_called_wrong():
+    y = made_up().y
+    y[:, :4] = -1
+    _, cases = telling(y, np.where(y < 0, 5, y), np.zeros(60))
+    assert set(cases) == {"one change, right", "several changes, right", QUIET}
+    y[3] = -1
+    assert telling(y, np.zeros_like(y), np.zeros(60))[1][3] == "no true labels"
 
 
 def test_default_samples_come_from_the_test_part(work, monkeypatch, capsys):
@@ -160,8 +196,80 @@ def test_default_samples_come_from_the_test_part(work, monkeypatch, capsys):
     run(monkeypatch, "--n", "100")
     drawn = re.findall(r"^sample (.+) \(", capsys.readouterr().out, re.M)
     samples = load_samples(work / "made_up.npz")
-    test = demo.split_samples(samples, "site", seed=3)["test"]
+    test = split_samples(samples, "site", seed=3)["test"]
     assert sorted(drawn) == sorted(samples.ids[test])
+
+
+def drawn_names(monkeypatch, capsys, *arguments):
+    """The names of the samples that demo.py draws."""
+    monkeypatch.setattr(demo, "series_figure", lambda *args, **flags: Figure())
+    run(monkeypatch, "--n", "500", *arguments)
+    return set(re.findall(r"^sample (.+) \(", capsys.readouterr().out, re.M))
+
+
+def save_weights(work, **training):
+    net = models.load(work / "model_data" / "tiny.safetensors")
+    training = {"data": "made_up.npz", "finished": "2026-03-01T00:00:00"} | training
+    models.save(work / "model_data" / "named.safetensors", net, training=training)
+
+
+def test_the_card_names_the_parts_that_are_drawn(work, monkeypatch, capsys):
+    ids = made_up().ids
+    parts = {
+        "train": ids[:40].tolist(),
+        "validation": ids[40:50].tolist(),
+        "test": ids[50:].tolist(),
+    }
+    save_weights(work, parts=parts, split="site", seed=3)  # not what the split would give
+    assert drawn_names(monkeypatch, capsys) == set(ids[50:])
+    for part, names in parts.items():
+        assert drawn_names(monkeypatch, capsys, "--part", part) == set(names)
+    assert drawn_names(monkeypatch, capsys, "--part", "all") == set(ids)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_after_other_test_data_no_training_series_is_shown_as_unseen(
+    work, monkeypatch, capsys, named
+):
+    """run.py --test-data: the unseen series are those of that file, whatever the split says."""
+    samples = made_up()
+    ids = [f"tested {i}" for i in range(9)]
+    tested = replace(samples.take(slice(0, 9)), ids=np.array(ids))
+    save_samples(work / "tested.npz", tested)
+    train, validation = samples.ids[:50].tolist(), samples.ids[50:].tolist()
+    parts = {"train": train, "validation": validation, "test": ids} if named else None
+    save_weights(work, test_data="tested.npz", parts=parts, split="auto", test=0.15)
+    assert drawn_names(monkeypatch, capsys) == set(ids)
+    assert drawn_names(monkeypatch, capsys, "--data", "tested.npz") == set(ids)
+    said = refused(monkeypatch, capsys, "--data", "made_up.npz", "--part", "test")
+    assert "--part test" in said
+    if named:
+        assert drawn_names(monkeypatch, capsys, "--data", "made_up.npz") == set(validation)
+        assert drawn_names(monkeypatch, capsys, "--data", "made_up.npz", "--part", "train") == set(
+            train
+        )
+    else:
+        assert "old weights" in refused(monkeypatch, capsys, "--data", "made_up.npz")
+
+
+def test_data_that_are_not_those_of_the_training_are_refused_as_its_part(work, monkeypatch, capsys):
+    parts = {"train": ["plot 1/a"], "validation": ["plot 2/a"], "test": ["plot 3/a"]}
+    save_weights(work, parts=parts)
+    save_samples(work / "copy.npz", made_up())
+    save_samples(work / "other.npz", made_up().take(slice(20, None)))
+    assert drawn_names(monkeypatch, capsys, "--data", "copy.npz", "--part", "test") == {"plot 3/a"}
+    assert len(drawn_names(monkeypatch, capsys, "--data", "copy.npz")) == 60
+    said = refused(monkeypatch, capsys, "--data", "other.npz", "--part", "test")
+    assert "plot 3/a" in said
+
+
+def test_old_weights_split_by_a_file_are_read_from_another_folder(work, monkeypatch, capsys):
+    names = made_up().ids
+    (work / "split.csv").write_text("\n".join(names[7:12]))
+    save_weights(work, split="split.csv")
+    (work / "elsewhere").mkdir()
+    monkeypatch.chdir(work / "elsewhere")
+    assert drawn_names(monkeypatch, capsys) == set(names[7:12])
 
 
 def test_the_weights_trained_last_are_the_default_whatever_the_file_times(work):
@@ -172,7 +280,7 @@ def test_the_weights_trained_last_are_the_default_whatever_the_file_times(work):
     models.save(
         work / "model_data" / "z.safetensors", net, training={"finished": "2025-12-01T00:00:00"}
     )
-    assert demo.last_trained(work / "model_data").name == "a.safetensors"
+    assert choice.last_trained().name == "a.safetensors"
 
 
 def test_weights_of_some_bands_and_merged_classes_take_the_same_data(work, monkeypatch, capsys):
@@ -186,25 +294,83 @@ def test_weights_of_some_bands_and_merged_classes_take_the_same_data(work, monke
     assert "2020-05 other -> woodland" in capsys.readouterr().out
 
 
-def test_one_pixel_of_a_stack_is_drawn_as_a_sample(work, monkeypatch, capsys):
-    samples, asked = made_up(), {}
+STACK = np.full((24, 10, 2, 2), 900, np.int16) + np.arange(10, dtype=np.int16)[:, None, None]
 
-    def read_series(stack, lonlat, *, first_month=None):
-        asked.update(stack=str(stack), lonlat=lonlat, first_month=first_month)
-        return samples.x[1], samples.months
 
-    monkeypatch.setitem(sys.modules, "mapping.stack", SimpleNamespace(read_series=read_series))
-    run(monkeypatch, "--stack", "town.tif", "--at", "-63.5,-9.25", "--first-month", "2019-05")
-    assert asked == {"stack": "town.tif", "lonlat": (-63.5, -9.25), "first_month": "2019-05"}
-    assert [file.name for file in (work / "runs/demo").iterdir()] == ["town_at_-63.5_-9.25.png"]
+@pytest.mark.parametrize("at", [("113.0342,28.0101",), ("113.0342", "28.0101"), None])
+def test_one_pixel_of_a_stack_is_drawn_as_a_sample(work, monkeypatch, capsys, at):
+    folder = write_folder(work / "town", STACK)
+    words = ("--at", *at) if at else ("--at=113.0342,28.0101",)
+    run(monkeypatch, "--stack", str(folder), *words)
+    files = [file.name for file in (work / "runs/demo").glob("*.png")]
+    assert files == ["town_at_113.0342_28.0101.png"]
     assert "true:" not in capsys.readouterr().out
+
+
+def test_western_and_southern_places_are_read(work, monkeypatch, capsys):
+    folder = str(write_folder(work / "town", STACK))
+    for at in (("-63.5,-9.25",), ("-63.5", "-9.25")):
+        said = refused(monkeypatch, capsys, "--stack", folder, "--at", *at)
+        assert "has no pixel at -63.5,-9.25" in said
+
+
+def test_what_a_stack_holds_beside_reflectance_is_told_and_mended(work, monkeypatch, capsys):
+    """The step of +1000 of 2022 is told as map.py tells it, and the reading flags work."""
+    stack = np.broadcast_to(STACK, (24, 10, 2, 2)).repeat(12, 2).repeat(12, 3).copy()
+    stack[12:] += 1000
+    folder = str(write_folder(work / "town", stack, first=np.datetime64("2021-01", "M")))
+    at = ("--at", "113.0342", "28.0101")
+    run(monkeypatch, "--stack", folder, *at)
+    assert "--offset auto" in capsys.readouterr().err
+    seen = []
+    monkeypatch.setattr(demo, "series_figure", lambda x, *args, **flags: seen.append(x) or Figure())
+    run(monkeypatch, "--stack", folder, *at, "--offset", "auto")
+    assert "taken away" in capsys.readouterr().err and np.ptp(seen[0], axis=1).max() == 0
+    run(monkeypatch, "--stack", folder, *at, "--scale", "2", "--nodata", "900", "-9999")
+    assert seen[1][1, 0] == 2 * 901 and np.isnan(seen[1][0, 0])
 
 
 def test_a_missing_raster_library_is_named(work, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mapping.stack", None)
-    assert "mapping/requirements.txt" in refused(
-        monkeypatch, capsys, "--stack", "town.tif", "--at", "1,2"
-    )
+    said = refused(monkeypatch, capsys, "--stack", "town.tif", "--at", "1,2")
+    assert "mapping/requirements.txt" in said
+
+
+def test_a_second_demo_in_the_same_folder_waits_for_nobody(work, monkeypatch, capsys):
+    with claimed(work / "runs/demo"):
+        said = []
+        other = threading.Thread(target=lambda: said.append(error_of(demo.draw)))
+        other.start()
+        other.join()
+    assert "another process works in it" in said[0]
+    assert len(demo.draw(n=1)) == 1
+
+
+def error_of(call):
+    try:
+        call()
+    except InputError as error:
+        return str(error)
+
+
+def test_names_of_all_languages_get_a_file_each(work, monkeypatch, capsys):
+    names = ["été 1", "été/1", "\u6c34\u7530 to \u57ce", "x" * 300]
+    save_samples(work / "vallée d'Aure.npz", replace(made_up(4), ids=np.array(names)))
+    flags = [word for name in names for word in ("--sample", name)]
+    run(monkeypatch, "--data", "vallée d'Aure.npz", *flags, "--out", "ma carte")
+    files = {file.name for file in (work / "ma carte").glob("*.png")}
+    expected = {"sample_été_1.png", "sample_été_1-2.png", "sample_\u6c34\u7530_to_\u57ce.png"}
+    assert len(files) == 4 and expected <= files
+
+
+def test_the_flags_are_the_arguments_of_draw(work):
+    flags = set(vars(demo.make_parser().parse_args([]))) - {"show"}
+    assert flags == set(inspect.signature(demo.draw).parameters)
+
+
+def test_a_notebook_gets_the_files(work, capsys):
+    files = demo.draw("model_data/tiny.safetensors", "made_up.npz", n=2, out="here")
+    assert len(files) == 2 and all(file.is_file() for file in files)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +380,13 @@ def test_a_missing_raster_library_is_named(work, monkeypatch, capsys):
         (("--weights", "none.safetensors"), "none.safetensors"),
         (("--data", "none.npz"), "none.npz"),
         (("--data", "coast.npz"), "5 classes"),
-        (("--n", "0"), "--n 0"),
+        (("--n", "0"), "--n: 0"),
         (("--stack", "town.tif"), "--at"),
-        (("--stack", "town.tif", "--at", "here"), "LON,LAT"),
+        (("--stack", "town.tif", "--at", "here"), "--at"),
+        (("--stack", "town.tif", "--at", "1"), "--at"),
+        (("--stack", "town.tif", "--at", "200", "5"), "at most 180"),
+        (("--stack", "town.tif", "--at", "5", "95"), "--at 5 95"),
+        (("--stack", "town.tif", "--at", "5", "5", "--wrong"), "--wrong"),
         (("--data", "unchanged.npz", "--changed"), "--changed"),
     ],
 )

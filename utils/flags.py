@@ -62,3 +62,35 @@ def _bounded(kind, what, at_least=None, at_most=None, above=None, below=None):
 
     parse.bounds = limits  # a test walks the parsers of all scripts and oversteps each bound
     return parse
+
+
+def add_reading_flags(flag):
+    """Add the flags that say how to read a raster stack. flag: `add_argument` of a parser or group.
+
+    Their names are arguments of `mapping.stack.open_stack`.
+    """
+    flag("--first-month", metavar="YYYY-MM", help="for data without dates")
+    flag(
+        "--scale",
+        type=number(above=0),
+        metavar="FACTOR",
+        help="stored number x this = reflectance x 10^4; None: as the file says, and 10000 where "
+        "it holds reflectance from 0 to 1",
+    )
+    flag(
+        "--offset",
+        default="none",
+        metavar="VALUE[@YYYY-MM]",
+        help="added to reflectance x 10^4 (from that month on); 'auto' takes away the step of 1000 "
+        "of Sentinel-2's processing baseline 04.00 (2022-01-25) if there is one; 'none' only "
+        "reports it",
+    )
+    flag(
+        "--nodata",
+        type=number(),
+        nargs="+",
+        default=[],
+        metavar="VALUE",
+        help="stored numbers that mean no data, beside the file's own, NaN, -9999, 32767, and 0 in "
+        "every band",
+    )
