@@ -13,6 +13,7 @@ from utils.errors import InputError
 
 METHODS = {
     "ccdc": "comparing.methods.ccdc.CCDC",
+    "sccd": "comparing.methods.sccd.SCCD",
     "bfast": "comparing.methods.bfast.BFAST",
     "bfast_monitor": "comparing.methods.bfast_monitor.BFASTMonitor",
     "forest": "comparing.methods.forest.MonthForest",

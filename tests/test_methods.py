@@ -24,6 +24,7 @@ from comparing.methods.bfast_monitor import (
 )
 from comparing.methods.ccdc import CCDC, cold, month_of, segment_medians
 from comparing.methods.made_up import made_up_series, season_curve
+from comparing.methods.sccd import SCCD, sccd_breaks
 from comparing.methods.selection import choose
 from comparing.methods.structural_breaks import (
     breakpoints,
@@ -39,6 +40,7 @@ from utils.metrics import filtered_scores, selection_score
 
 QUICK = {  # one setting each, small forests: what is tested here is not how good they are
     "ccdc": {"conse": 4, "probability": 0.99, "trees": 20},
+    "sccd": {"conse": 3, "probability": 0.99, "trees": 20},
     "bfast": {"band": "B8", "h": 0.15, "level": 0.05, "trees": 20},
     "bfast_monitor": {"band": "B8", "history": 12, "level": 0.05, "trees": 20},
     "forest": {"smallest_leaf": 1, "trees": 20},
@@ -164,7 +166,7 @@ def test_any_gaps_are_answered(steps, share, seed):
     samples = samples_of(labels_with_change(20)[:, -steps:])
     gone = np.random.default_rng(seed).random(samples.x.shape) < share
     gappy = replace(samples, x=np.where(gone, np.nan, samples.x).astype(np.float32))
-    for name in ("bfast", "bfast_monitor", "ccdc"):
+    for name in ("bfast", "bfast_monitor", "ccdc", "sccd"):
         labels = methods.build(name, **QUICK[name]).fit(gappy).predict(gappy)
         assert labels.min() >= 0
 
@@ -272,6 +274,50 @@ def test_ccdc_dates_a_break_at_the_first_new_month(train):
         :, :, 0
     ]  # at the middle of the segment, not at day 0
     assert np.abs(level - LEVELS[[0, 3]][:, None] * np.linspace(0.6, 1.4, 10)).max() < 300
+
+
+# S-CCD
+
+
+@pytest.mark.parametrize("conse", [2, 3, 4])
+def test_sccd_sees_a_change_until_too_few_months_are_left(conse):
+    months = np.datetime64("2018-01") + np.arange(60)
+
+    def found(change):
+        random = np.random.default_rng(change)
+        x = 1500 + 300 * np.cos(2 * np.pi * np.arange(60) / 12)
+        x = x + 30 * random.standard_normal((10, 60))
+        x[:, change:] += 800
+        breaks = sccd_breaks(x, months, conse=conse, probability=0.99, bands=BANDS)
+        return near(breaks[None], change)[0]
+
+    assert all(found(change) for change in (12, 24, 36, 60 - conse))
+    assert not found(60 - conse + 1)
+
+
+@pytest.mark.parametrize("apart, found", [(12, [24]), (24, [24, 48])])
+def test_sccd_misses_a_break_that_follows_within_a_year_and_a_half(apart, found):
+    months = np.datetime64("2018-01") + np.arange(72)
+    x = 1500 + 300 * np.cos(2 * np.pi * np.arange(72) / 12)
+    x = x + 30 * np.random.default_rng(0).standard_normal((10, 72))
+    x[:, 24:] += 800
+    x[:, 24 + apart :] -= 1500
+    breaks = sccd_breaks(x, months, conse=3, probability=0.99, bands=BANDS)
+    assert np.flatnonzero(breaks).tolist() == found
+
+
+def test_sccd_dates_a_break_at_the_first_new_month(train):
+    y = np.zeros((1, 60), int)
+    y[:, 30:] = 3
+    starts = SCCD(**QUICK["sccd"]).fit(train).segment(samples_of(y, seed=9))
+    assert np.flatnonzero(starts[0]).tolist() == [0, 30]
+
+
+@pytest.mark.parametrize("method, most", [(CCDC, 12), (SCCD, 10)])
+def test_more_bands_than_pyxccd_takes_are_an_input_error(method, most):
+    bands = tuple(f"X{number}" for number in range(most + 1))
+    with pytest.raises(InputError, match=f"{most + 1} bands found; expected at most {most}"):
+        method().fit(samples_of(labels_with_change(4), bands=bands))
 
 
 def fitted_ccdc(train):

@@ -43,6 +43,7 @@ TERMS = 8  # intercept, slope, and cosine and sine of three harmonics
 FEWEST_OBSERVATIONS = 12
 # With fewer than 7 bands and fewer observations, pyxccd 1.1.0 ends in a segmentation fault.
 FEWEST_FEW_BANDS = 24
+MOST_BANDS = 12  # that pyxccd takes
 LASSO = 20  # penalty of the fit, for reflectance x 10^4: the advice of pyxccd
 TRIAL_TREES = 100  # while a setting is chosen
 
@@ -130,8 +131,6 @@ class CCDC:
     fine).
     """
 
-    most_bands = 12
-
     def __init__(
         self,
         *,
@@ -149,11 +148,8 @@ class CCDC:
 
         Returns self. Raises InputError for more bands than pyxccd takes.
         """
-        if len(train.bands) > self.most_bands:
-            raise InputError(
-                f"{type(self).__name__.lower()}: {len(train.bands)} bands found; "
-                f"expected at most {self.most_bands}"
-            )
+        if len(train.bands) > MOST_BANDS:
+            raise InputError(f"ccdc: {len(train.bands)} bands found; expected at most {MOST_BANDS}")
         self.setting, self.tried = choose(self._one, self.grid, train, validation, seed=self.seed)
         starts, features = self.segment(train)
         number, classes = segment_numbers(starts), len(train.legend)

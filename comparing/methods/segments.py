@@ -135,12 +135,13 @@ def most_common_class(y):
 
 
 class BreakMethod:
-    """Breaks are looked for in one band or index; a forest over all bands classes the segments.
+    """A method finds breaks; a forest over all bands classes the segments between them.
 
-    A subclass gives `breaks(y, **setting) -> (N, T) bool` and `shortest`, the months below which it
-    finds none. grid: settings, each a tuple of candidates, of which the validation part chooses;
-    one is `band`: 'NDVI' or a band. After `predict`, `reasons` says for each series why there was
-    less to go by ('' = fine).
+    A subclass gives `shortest`, the months below which it finds no break, and either `breaks(y,
+    **setting) -> (N, T) bool`, which looks for breaks in one band or index, or `segment` for all
+    bands. grid: settings, each a tuple of candidates, of which the validation part chooses. One is
+    `band` where `breaks` is given: 'NDVI' or a band. After `predict`, `reasons` says for each
+    series why there was less to go by ('' = fine).
     """
 
     shortest = 0
@@ -154,7 +155,9 @@ class BreakMethod:
 
         Returns self.
         """
-        grid = self.grid | {"band": usable_bands(self.grid["band"], train.bands)}
+        grid = dict(self.grid)
+        if "band" in grid:
+            grid["band"] = usable_bands(grid["band"], train.bands)
         self.setting, self.tried = choose(self._one, grid, train, validation, seed=self.seed)
         starts = self.segment(train)
         features = season_features(train.x, starts, train.months)
