@@ -14,7 +14,7 @@ import argparse
 from mapping.memory import keep_memory
 from mapping.workers import start_fork_server
 from utils.errors import InputError, run_main
-from utils.flags import Parser, number, whole_number
+from utils.flags import Parser, add_reading_flags, whole_number
 
 
 def make_parser():
@@ -35,35 +35,6 @@ def make_parser():
     add_label_flags(parser.add_argument_group("labels").add_argument)
     add_work_flags(parser.add_argument_group("work").add_argument)
     return parser
-
-
-def add_reading_flags(flag):
-    """Flags that say what the stack's numbers mean."""
-    flag("--first-month", metavar="YYYY-MM", help="of a GeoTIFF that holds no dates")
-    flag(
-        "--scale",
-        type=number(above=0),
-        metavar="FACTOR",
-        help="stored number x this = reflectance x 10^4; None: as the file says, and 10000 where "
-        "it holds reflectance from 0 to 1",
-    )
-    flag(
-        "--offset",
-        default="none",
-        metavar="VALUE[@YYYY-MM]",
-        help="added to reflectance x 10^4 (from that month on); 'auto' takes away the step of 1000 "
-        "of Sentinel-2's processing baseline 04.00 (2022-01-25) if there is one; 'none' only "
-        "reports it",
-    )
-    flag(
-        "--nodata",
-        type=number(),
-        nargs="+",
-        default=[],
-        metavar="VALUE",
-        help="stored numbers that mean no data, beside the file's own, NaN, -9999, 32767, and 0 in "
-        "every band",
-    )
 
 
 def add_label_flags(flag):
