@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from dataset import change, climate, sensor, surfaces, vegetation
+from dataset import change, climate, sensor, surfaces, vegetation, world, worldcover
 from utils.errors import InputError, run_main
 from utils.files import written_whole
 
@@ -28,6 +28,7 @@ SNOW_HOLD = np.array(
     [0.3, 0.45, 1, 1, 0.6, 1]
 )  # share of snow that shows, by class: crowns hide it, streets are swept
 SITE_SIZE = 150  # series a site: 12,000 are 80 sites
+WORLD_SITE_SIZE = 60  # the same of the world: more places, as there are more kinds of land
 
 
 def covers(rng, site, n):
@@ -66,14 +67,17 @@ def flood(rng, site, n):
     return surfaces.runs(rng, n, climate.MONTHS, chance=0.02, longest=2) * wet * low_lying
 
 
-def simulate_site(seed, number):
+def simulate_site(seed, number, region="china"):
     """One site: counts (SITE_SIZE, 10, T) int16, labels (SITE_SIZE, T) int8, lonlat (SITE_SIZE, 2),
     the site's name.
     """
     rng = np.random.default_rng([seed, number])
-    site = climate.make_site(rng, number)
-    n = SITE_SIZE
-    pure = covers(rng, site, n)  # (n, T, 6, 10)
+    if region == "world":
+        site, n = world.make_site(rng, number), WORLD_SITE_SIZE
+        pure = worldcover.covers(rng, site, n)  # (n, T, 6, 10)
+    else:
+        site, n = climate.make_site(rng, number), SITE_SIZE
+        pure = covers(rng, site, n)
     labels, shares = change.histories(rng, n)
     drowned = flood(rng, site, n) * (shares[..., 0] < 0.5)
     shares *= (1 - drowned)[..., None]
@@ -91,10 +95,11 @@ def simulate_site(seed, number):
     return x, labels, lonlat, site.name
 
 
-def simulate(series, seed=0, processes=1):
+def simulate(series, seed=0, processes=1, region="china"):
     """Simulate a set of samples: the arrays of the .npz, as a dict."""
-    numbers = range(-(-series // SITE_SIZE))
-    work = partial(simulate_site, seed)
+    size = WORLD_SITE_SIZE if region == "world" else SITE_SIZE
+    numbers = range(-(-series // size))
+    work = partial(simulate_site, seed, region=region)
     with multiprocessing.get_context("spawn").Pool(processes) if processes > 1 else _Here() as pool:
         done = list(
             tqdm(pool.imap(work, numbers), total=len(numbers), unit="site", desc="simulating")
@@ -105,7 +110,7 @@ def simulate(series, seed=0, processes=1):
         "y": np.concatenate(y)[:series],
         "lonlat": np.concatenate(lonlat)[:series],
         "first_month": np.full(series, str(climate.FIRST_MONTH)),
-        "site": np.repeat(names, SITE_SIZE)[:series],
+        "site": np.repeat(names, size)[:series],
         "bands": np.array(BANDS),
         "classes": np.array(change.CLASSES),
     }
@@ -131,6 +136,12 @@ def arguments(argv=None):
     )
     data = parser.add_argument_group("what to make")
     data.add_argument("--series", type=int, default=12000, help="number of series, 150 a site")
+    data.add_argument(
+        "--region",
+        choices=("china", "world"),
+        default="china",
+        help="where the sites lie: eastern China, or the climates of dataset/world.py",
+    )
     data.add_argument("--seed", type=int, default=0, help="seed of the random numbers, 0 or more")
     data.add_argument(
         "--out", type=Path, default=Path("dataset/urban.npz"), help="file to write (.npz)"
@@ -172,7 +183,7 @@ def main(argv=None):
         raise InputError(
             f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt"
         )
-    arrays = simulate(args.series, args.seed, args.processes)
+    arrays = simulate(args.series, args.seed, args.processes, args.region)
     with written_whole(args.out) as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
     changed = (arrays["y"][:, 1:] != arrays["y"][:, :-1]).any(1).mean()

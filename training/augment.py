@@ -41,6 +41,26 @@ def noise(x, y, share=0.02):
     return x * (1 + share * (common + 0.5 * torch.randn(b, c, t, device=x.device))), y
 
 
+# Thick cloud in the ten bands, reflectance x 10^4: as in dataset/sensor.py.
+CLOUD = torch.tensor([6200.0, 6100, 6300, 6400, 6500, 6600, 6700, 6700, 4500, 3300])
+
+
+def weather(x, y, share=0.15):
+    """Haze and shadow that masks left over: in up to `share` of the months of a series.
+
+    Bands other than the ten of Sentinel-2 get grey cloud.
+    """
+    b, c, t = x.shape
+    cloud = CLOUD.to(x) if c == len(CLOUD) else torch.full((c,), 6000.0).to(x)
+    chance = share * torch.rand(b, 1, device=x.device)
+    hazy = torch.rand(b, t, device=x.device) < chance
+    dark = torch.rand(b, t, device=x.device) < chance
+    cover = 0.5 * torch.rand(b, t, device=x.device) ** 2 * hazy
+    shadow = 0.6 * torch.rand(b, t, device=x.device) * (dark & ~hazy)
+    x = x + (cloud[:, None] - x) * cover[:, None]
+    return x * (1 - shadow[:, None]), y
+
+
 def gaps(x, y, most=0.7, longest=8):
     """In most series months go missing: up to `most` of them at random, one run of up to `longest`,
     or both.
@@ -109,4 +129,5 @@ AUGMENTATIONS = {
     "gaps": gaps,
     "crop": crop,
     "bands": bands,
+    "weather": weather,
 }

@@ -1,0 +1,37 @@
+"""Measured spectra of soils, built surfaces and char in the ten bands, from the package earthlib."""
+
+import re
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dataset.vegetation import band_weights
+
+KINDS = {"soil": "bare", "built": "built", "char": "burned"}
+LIMITS = {"soil": 0.75, "built": 0.9, "char": 0.35}
+
+
+@lru_cache(maxsize=3)
+def measured(kind):
+    """Spectra (N, 10) of a kind: soil, built or char. Doubtful ones (negative, too bright) are out."""
+    folder = Path(find_spec("earthlib").origin).parent / "data"
+    table = pd.read_csv(folder / "spectra.csv")
+    values = np.fromfile(folder / "spectra.sli", np.float32).reshape(len(table), -1)
+    header = (folder / "spectra.sli.hdr").read_text()
+    listed = re.search(r"wavelength = \{(.*?)\}", header, re.DOTALL)[1]
+    grid = 1000 * np.array(listed.split(","), float)  # nm, with gaps where air absorbs
+    wavelengths, weights = band_weights()
+    values = values[(table["LEVEL_2"] == KINDS[kind]).to_numpy()]
+    dense = np.array([np.interp(wavelengths, grid, row) for row in values])
+    bands = dense @ weights
+    good = (bands > 0.005).all(1) & (bands < LIMITS[kind]).all(1) & np.isfinite(bands).all(1)
+    return bands[good]
+
+
+def draw(rng, kind, shape):
+    """Draw spectra of a kind: (*shape, 10)."""
+    found = measured(kind)
+    return found[rng.integers(len(found), size=shape)]
