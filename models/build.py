@@ -4,13 +4,14 @@ import inspect
 
 from models.deeplab import DeepLab
 from models.fcn import FCN
-from models.patchnet import PatchNet
+from models.patchnet import LargePatchNet, PatchNet
 from models.transformer import Transformer
 from models.unet import UNet
 from utils.errors import InputError
 
 NETWORKS = {
     "patchnet": PatchNet,
+    "patchnet_large": LargePatchNet,
     "fcn": FCN,
     "unet": UNet,
     "deeplab": DeepLab,

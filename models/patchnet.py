@@ -83,6 +83,15 @@ class PatchNet(nn.Module):
         return (absent / seen.sum(dim=1).clamp(min=1)).flatten(1)
 
 
+class LargePatchNet(PatchNet):
+    """PatchNet for accuracy: six layers of width 256, nine times the parameters."""
+
+    def __init__(
+        self, n_bands, n_classes, width=256, patch=6, reach=(1, 1, 2, 1, 2, 1), dropout=0.1
+    ):
+        super().__init__(n_bands, n_classes, width, patch, reach, dropout)
+
+
 def product(linear, h):
     """The linear layer on columns: (channels in, n) -> (channels out, n)."""
     return torch.addmm(linear.bias[:, None], linear.weight, h)

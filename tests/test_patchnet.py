@@ -118,3 +118,12 @@ def test_bands_that_sensors_lack_name_the_right_bands():
     assert {"B5", "B6", "B7", "B8"} in named  # Landsat and HLS
     assert {"B8A"} in named
     assert {"B5", "B6", "B7", "B8A", "B11", "B12"} in named  # four bands are left
+
+
+def test_large_network_is_built_by_name_and_read_again(tmp_path):
+    net = models.build("patchnet_large", bands=BANDS, legend=URBAN).eval()
+    assert 400_000 < models.count_parameters(net) < 450_000
+    models.save(tmp_path / "large.safetensors", net)
+    x = series()
+    with torch.no_grad():
+        torch.testing.assert_close(models.load(tmp_path / "large.safetensors")(x), net(x))
