@@ -16,7 +16,10 @@ LIMITS = {"soil": 0.75, "built": 0.9, "char": 0.35}
 
 @lru_cache(maxsize=3)
 def measured(kind):
-    """Spectra (N, 10) of a kind: soil, built or char. Doubtful ones (negative, too bright) are out."""
+    """Spectra (N, 10) of a kind, soil, built or char, and number of the material (N,), rising.
+
+    Doubtful spectra, negative or too bright, are left out.
+    """
     folder = Path(find_spec("earthlib").origin).parent / "data"
     table = pd.read_csv(folder / "spectra.csv")
     values = np.fromfile(folder / "spectra.sli", np.float32).reshape(len(table), -1)
@@ -24,14 +27,22 @@ def measured(kind):
     listed = re.search(r"wavelength = \{(.*?)\}", header, re.DOTALL)[1]
     grid = 1000 * np.array(listed.split(","), float)  # nm, with gaps where air absorbs
     wavelengths, weights = band_weights()
-    values = values[(table["LEVEL_2"] == KINDS[kind]).to_numpy()]
+    own = (table["LEVEL_2"] == KINDS[kind]).to_numpy()
+    values, names = values[own], table["LEVEL_3"][own].to_numpy(str)
     dense = np.array([np.interp(wavelengths, grid, row) for row in values])
     bands = dense @ weights
     good = (bands > 0.005).all(1) & (bands < LIMITS[kind]).all(1) & np.isfinite(bands).all(1)
-    return bands[good]
+    bands, names = bands[good], names[good]
+    if kind == "soil":
+        names[:] = "soil"  # sand and gravel are few
+    order = np.argsort(names, kind="stable")
+    return bands[order], np.unique(names[order], return_inverse=True)[1]
 
 
 def draw(rng, kind, shape):
-    """Draw spectra of a kind: (*shape, 10)."""
-    found = measured(kind)
-    return found[rng.integers(len(found), size=shape)]
+    """Draw spectra of a kind: (*shape, 10), every material (`LEVEL_3`) as often as any other."""
+    found, material = measured(kind)
+    chosen = rng.integers(material.max() + 1, size=shape)
+    first = np.searchsorted(material, chosen)
+    count = np.bincount(material)[chosen]
+    return found[first + (rng.random(np.shape(chosen)) * count).astype(int)]

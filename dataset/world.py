@@ -149,7 +149,10 @@ def _growth(temperature, rain, bucket):
     """Growth index (T,): warmth from 0 to 12 degrees, water that is there for what the air takes."""
     demand = np.clip(12 + 4.6 * temperature, 8, None)  # mm a month, after potential evaporation
     water, index = 0.5 * bucket, np.empty(MONTHS)
-    for t in [*range(12), *range(MONTHS)]:  # the first year twice, so that the bucket finds its level
+    for t in [
+        *range(12),
+        *range(MONTHS),
+    ]:  # the first year twice, so that the bucket finds its level
         supply = water + rain[t]
         used = min(demand[t], supply) * np.clip(supply / (0.5 * bucket + demand[t]), 0.3, 1)
         water = np.clip(supply - used, 0, bucket)

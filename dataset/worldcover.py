@@ -34,6 +34,7 @@ SYSTEMS = {
     "palms": ("evergreen", [], (1.5, 4), "trees"),
 }
 # fmt: on
+METAL = ("bright metal roof", "grey metal roof", "blue steel roof")
 
 
 @lru_cache(maxsize=1)
@@ -86,22 +87,28 @@ def soil(rng, site, n, *, gain):
 
 def bare(rng, site, n, plants):
     """Open ground: soil, sand or rock, with up to a quarter of plants."""
-    ground = soil(rng, site, n, gain=(0.75, 1.15))
+    ground = soil(rng, site, n, gain=(0.65, 1.1))
     share = np.where(rng.random((n, 1, 1)) < 0.6, rng.uniform(0, 0.25, (n, 1, 1)), 0)
     return ground * (1 - share) + plants * share
 
 
 def impervious(rng, site, n, green):
-    """Two or three built materials, measured or those of the urban set, and up to half gardens."""
+    """Built materials, measured or those of the urban set, that glare; up to half are gardens."""
     old = surfaces.impervious(rng, site, n, green)
-    parts = spectra.draw(rng, "built", (n, 3)) * rng.lognormal(0, 0.1, (n, 3, 1))
-    surface = np.einsum("nk,nkb->nb", rng.dirichlet((1.0, 0.7, 0.5), n), parts)[:, None]
-    surface = surface * rng.lognormal(0, 0.035, (n, site.days.size))[..., None]
+    parts = spectra.draw(rng, "built", (n, 3))
+    metal = np.array([surfaces.MATERIALS[name] for name in METAL])
+    hall = rng.random((n, 3)) < 0.3  # halls of industry have metal roofs
+    parts = np.where(hall[..., None], metal[rng.integers(len(metal), size=(n, 3))], parts)
+    parts = parts * rng.lognormal(0, 0.15, (n, 3, 1))
+    surface = np.einsum("nk,nkb->nb", rng.dirichlet((1.0, 0.5, 0.3), n), parts)[:, None]
     low_sun = np.clip(np.tan(np.radians(site.sun_zenith)), 0.2, 2.2)
     shade = np.clip(rng.beta(1.2, 3.5, (n, 1)) * 0.5 * low_sun, 0, 0.6)[..., None]
     surface = surface * (1 - shade) + surface * SKY_LIGHT * shade
-    built = np.where(rng.random((n, 1, 1)) < 0.5, old, surface)
-    gardens = np.where(rng.random((n, 1, 1)) < 0.6, rng.uniform(0, 0.5, (n, 1, 1)), 0)
+    built = np.where(rng.random((n, 1, 1)) < 0.4, old, surface)
+    tilt = rng.normal(0, rng.uniform(0.02, 0.18, (n, 1)), (n, site.days.size))  # roofs glare
+    slope = np.linspace(0.8, 1.2, 10) * np.where(rng.random((n, 1, 1)) < 0.5, 1, 0.7)
+    built = np.clip(built * np.exp(tilt[..., None] * slope), 0.005, 1.2)
+    gardens = np.where(rng.random((n, 1, 1)) < 0.5, rng.uniform(0, 0.5, (n, 1, 1)), 0)
     return built * (1 - gardens) + green * gardens
 
 
@@ -163,9 +170,7 @@ def trees(rng, site, n, plants, floor, full):
     )
     steady = 0.8 + 0.2 * site.deep
     tired = np.clip(rng.uniform(0.02, 0.14, (n, 1)) + 0.22 * (1 - site.deep), 0, 1)
-    needles = canopy(
-        plants["evergreen"], kind, leaves * steady, tired, site.sun_zenith, floor
-    )
+    needles = canopy(plants["evergreen"], kind, leaves * steady, tired, site.sun_zenith, floor)
     return np.where(evergreen[..., None], needles, leafy)
 
 
@@ -192,7 +197,9 @@ def cropland(rng, site, n, plants, ground, grass, lake):
             continue
         kind, cycles, full, how = SYSTEMS[name]
         if how == "trees":
-            out[rows] = plantation(rng, site, rows.size, plants[kind], full, ground[rows], grass[rows], kind)
+            out[rows] = plantation(
+                rng, site, rows.size, plants[kind], full, ground[rows], grass[rows], kind
+            )
         else:
             out[rows] = fields(
                 rng, site, plants[kind], cycles, full, how, ground[rows], grass[rows], lake[rows]
@@ -204,7 +211,9 @@ def plantation(rng, site, n, table, full, ground, grass, kind):
     """Rows of trees over bare soil or mown grass."""
     on = 1.0
     if kind == "deciduous":
-        on = season(site.days, site.leaf_on[None].repeat(n, 0), site.leaf_off[None].repeat(n, 0), 8, 10)
+        on = season(
+            site.days, site.leaf_on[None].repeat(n, 0), site.leaf_off[None].repeat(n, 0), 8, 10
+        )
     leaves = rng.uniform(*full, (n, 1)) * (0.2 + 0.8 * on) * (0.85 + 0.15 * site.deep)
     dead = np.clip(1.02 - on * np.ones_like(leaves) + 0.1, 0.05, 0.8)
     rows = canopy(table, rng.integers(PLANTS, size=n), leaves, dead, site.sun_zenith, ground)
@@ -220,7 +229,10 @@ def fields(rng, site, table, cycles, full, how, ground, grass, lake):
     if rain_fed:  # once after each peak of the rains
         cycles = [(peak + a, peak + b, c) for peak in site.climate.peaks for a, b, c in cycles]
     leaf_area, green, stubble, flood = (np.zeros((n, months)) for _ in range(4))
-    full = rng.uniform(*full, (n, 1)) * rng.lognormal(0, 0.15, (n, YEARS.size)).repeat(12, 1)[:, :months]
+    full = (
+        rng.uniform(*full, (n, 1))
+        * rng.lognormal(0, 0.15, (n, YEARS.size)).repeat(12, 1)[:, :months]
+    )
     spread = 14 if rain_fed else 8
     shift = rng.normal(0, spread) + rng.normal(0, spread, (n, 1)) + rng.normal(0, 5, YEARS.size)
     resting = rng.random((n, YEARS.size)) < (0.08 if rain_fed else 0.05)
