@@ -1,7 +1,8 @@
-"""Make the simulated urban samples, dataset/urban.npz, from radiative transfer. See dataset/README.md.
+"""Make the simulated samples, dataset/urban.npz, from radiative transfer. See dataset/README.md.
 
     python dataset/simulate.py                                        the set that ships (12,000 series, seed 0)
     python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
+    python dataset/simulate.py --region world --series 13800 --out world.npz   all climates (world.md)
     python dataset/simulate.py --figures img                          the data card's figures, from the set in --out
 
 Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever --processes is.
@@ -178,7 +179,8 @@ def main(argv=None):
         from dataset import figures
 
         return figures.draw(args.out, args.figures)
-    lacking = [name for name in ("prosail", "pyrsr") if importlib.util.find_spec(name) is None]
+    needed = ("prosail", "pyrsr", "earthlib")[: 3 if args.region == "world" else 2]
+    lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if lacking:
         raise InputError(
             f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt"

@@ -1,4 +1,8 @@
-"""What each class looks like in the climates of the world, (n, T, 10) reflectance each."""
+"""What each class looks like in the climates of the world, (n, T, 10) reflectance each.
+
+Leaves and canopies are those of the urban set (vegetation.py); soils, built materials and char are
+measured spectra (spectra.py). Sizes and shares are judgement, set beside the real series.
+"""
 
 from functools import lru_cache
 
@@ -34,16 +38,17 @@ SYSTEMS = {
     "palms": ("evergreen", [], (1.5, 4), "trees"),
 }
 # fmt: on
+PLANTS_AT_HAND = 48  # of each type, from which sites draw theirs
 METAL = ("bright metal roof", "grey metal roof", "blue steel roof")
 
 
 @lru_cache(maxsize=1)
 def library():
-    """Tables of 48 plants of each type, from which sites draw theirs."""
+    """Tables of PLANTS_AT_HAND plants of each type."""
     rng = np.random.default_rng(1)
     kinds = vegetation.TYPES
     return {
-        kind: np.concatenate([vegetation.grow(rng, kind) for _ in range(48 // PLANTS)])
+        kind: np.concatenate([vegetation.grow(rng, kind) for _ in range(PLANTS_AT_HAND // PLANTS)])
         for kind in kinds
     }
 
@@ -224,43 +229,48 @@ def plantation(rng, site, n, table, full, ground, grass, kind):
 
 def fields(rng, site, table, cycles, full, how, ground, grass, lake):
     """Fields of one cropping system: crop, stubble, catch crop or weeds, ploughed or flooded soil."""
-    n, months = ground.shape[:2]
+    n = len(ground)
     rain_fed = how in ("rain", "flooded")
     if rain_fed:  # once after each peak of the rains
         cycles = [(peak + a, peak + b, c) for peak in site.climate.peaks for a, b, c in cycles]
+    leaf_area, green, stubble, flood = growing(rng, site, n, cycles, full, rain_fed)
+    if rain_fed:
+        leaf_area *= 0.45 + 0.55 * site.growth
+    weeds = site.growth * rng.uniform(0, 0.9 if rain_fed else 0.45, (n, 1))
+    catch = (rng.random((n, 1)) < 0.5) & (not rain_fed) & (site.climate.warmth[0] < 14)
+    empty = (stubble.cumsum(1) > 0) & (leaf_area < 0.4)
+    weeds = np.where(catch & empty, site.growth * rng.uniform(0.5, 2.5, (n, 1)), weeds)
+    total = np.maximum(leaf_area, weeds) + rng.uniform(0.1, 0.8, (n, 1)) * stubble
+    weedy = (weeds >= leaf_area) & (weeds > 0.15)
+    dead = np.clip(1 - np.maximum(green, 0.75 * weedy), 0.03, 1)
+    share = 0.85 * (flood * (how == "flooded"))[..., None]
+    floor = ground * (1 - share) + lake * share
+    closed = canopy(table, rng.integers(PLANTS, size=n), total, dead, site.sun_zenith, floor)
+    gaps = rng.uniform(0.02, 0.2, (n, 1, 1))
+    margin = rng.beta(1, 4, (n, 1, 1)) * (0.6 if rain_fed else 0.15)  # trees, hedges, fallow ground
+    return (closed * (1 - gaps) + floor * gaps) * (1 - margin) + grass * margin
+
+
+def growing(rng, site, n, cycles, full, rain_fed):
+    """Leaf area, greenness, stubble and flood of the cycles of a field, (n, T) each."""
+    years, months = YEARS.size, site.days.size
     leaf_area, green, stubble, flood = (np.zeros((n, months)) for _ in range(4))
-    full = (
-        rng.uniform(*full, (n, 1))
-        * rng.lognormal(0, 0.15, (n, YEARS.size)).repeat(12, 1)[:, :months]
-    )
-    spread = 14 if rain_fed else 8
-    shift = rng.normal(0, spread) + rng.normal(0, spread, (n, 1)) + rng.normal(0, 5, YEARS.size)
-    resting = rng.random((n, YEARS.size)) < (0.08 if rain_fed else 0.05)
+    each_year = rng.lognormal(0, 0.15, (n, years)).repeat(12, 1)[:, :months]
+    full = rng.uniform(*full, (n, 1)) * each_year
+    spread = 14 if rain_fed else 8  # days: rain sets the date of each field
+    shift = rng.normal(0, spread) + rng.normal(0, spread, (n, 1)) + rng.normal(0, 5, years)
+    resting = rng.random((n, years)) < (0.08 if rain_fed else 0.05)
     skipped = rng.random((n, len(cycles))) < 0.2 * (len(cycles) > 1)
     for number, (start, end, share) in enumerate(cycles):
         year = site.turn + 365.25 * YEARS + np.where(resting | skipped[:, [number]], 1e5, 0)
-        start = start + shift + year + rng.normal(0, 6, (n, YEARS.size))
-        end = end + shift + year + rng.normal(0, 7, (n, YEARS.size))
+        start = start + shift + year + rng.normal(0, 6, (n, years))
+        end = end + shift + year + rng.normal(0, 7, (n, years))
         rise = start + 0.25 * (end - start)
         leaf_area += share * full * season(site.days, rise, end, rng.uniform(6, 13, n), 3)
         ripe = rng.uniform(4, 26, (n, 1))
         green = np.maximum(green, season(site.days, start, end - ripe, 6, rng.uniform(4, 9, n)))
         stay = rng.uniform(10, 90, (n, 1))
         stubble = np.maximum(stubble, season(site.days, end, end + stay, 3, 9))
-        if how == "flooded":
-            wet = season(site.days, start - 20, start + rng.uniform(8, 25, (n, 1)), 5, 5)
-            flood = np.maximum(flood, wet)
-    if rain_fed:
-        leaf_area *= 0.45 + 0.55 * site.growth
-    weeds = site.growth * rng.uniform(0, 0.9 if rain_fed else 0.45, (n, 1))
-    catch = (rng.random((n, 1)) < 0.5) & (not rain_fed) & (site.climate.warmth[0] < 14)
-    after = np.clip(stubble.cumsum(1) > 0, 0, 1) * (leaf_area < 0.4)
-    weeds = np.where(catch & (after > 0), site.growth * rng.uniform(0.5, 2.5, (n, 1)), weeds)
-    total = np.maximum(leaf_area, weeds) + rng.uniform(0.1, 0.8, (n, 1)) * stubble
-    dead = np.clip(1 - np.maximum(green, 0.75 * (weeds >= leaf_area) * (weeds > 0.15)), 0.03, 1)
-    share = 0.85 * flood[..., None]
-    floor = ground * (1 - share) + lake * share
-    closed = canopy(table, rng.integers(PLANTS, size=n), total, dead, site.sun_zenith, floor)
-    gaps = rng.uniform(0.02, 0.2, (n, 1, 1))
-    margin = rng.beta(1, 4, (n, 1, 1)) * (0.6 if rain_fed else 0.15)  # trees, hedges, fallow ground
-    return (closed * (1 - gaps) + floor * gaps) * (1 - margin) + grass * margin
+        wet = season(site.days, start - 20, start + rng.uniform(8, 25, (n, 1)), 5, 5)
+        flood = np.maximum(flood, wet)
+    return leaf_area, green, stubble, flood
