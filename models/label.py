@@ -66,6 +66,8 @@ def label(
     whole_batches: fill up the last batch, so that no bit of a label depends on the number of
         series beside it.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision}: not known; expected {', '.join(PRECISIONS)}")
     if precision == "auto":
         long = len(x) >= WORTH_MEASURING
         precision = fastest_precision(net, x, threads=threads) if long else "float32"
@@ -88,7 +90,7 @@ def label(
         there = rows.stop - rows.start  # without the series that filled up the batch
         labels[rows] = chosen[:there].to(torch.int8).cpu().numpy()
         if probabilities:
-            probability[rows] = logits[:there].softmax(dim=1).cpu().numpy()
+            probability[rows] = logits.softmax(dim=1)[:there].cpu().numpy()
         confidence[rows] = probability_of(chosen, logits)[:there].cpu().numpy()
 
     in_threads(label_batch, range(0, n, batch_size), threads, on_gpu=device_of(net).type == "cuda")
@@ -205,7 +207,8 @@ def as_tensor(x, device):
     x = np.asarray(x)
     if x.dtype.kind not in "fiu":
         raise InputError(f"series of type {x.dtype} found; expected numbers")
-    # torch has no negative strides.
+    # torch has no negative strides, warns of what is read-only, and knows one byte order.
+    x = np.require(x, x.dtype.newbyteorder("="), "W")
     x = torch.from_numpy(x if min(x.strides, default=0) >= 0 else x.copy()).to(device)
     if x.is_floating_point():
         return x.float()

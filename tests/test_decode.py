@@ -31,6 +31,39 @@ def test_no_other_path_is_worth_more(seed, classes, steps, cost):
         assert worth(each, path, cost) >= best - 1e-4
 
 
+def viterbi(logits, cost):
+    """The textbook: logits (K, T) -> labels (T,). Each month, for each class, the best class
+    before it.
+    """
+    classes, steps = logits.shape
+    change = cost * (1 - np.eye(classes))
+    total, came_from = logits[:, 0].astype(float), np.zeros((steps, classes), int)
+    for month in range(1, steps):
+        ways = total[:, None] - change  # (class before, class now)
+        came_from[month] = ways.argmax(axis=0)
+        total = ways.max(axis=0) + logits[:, month]
+    labels = [int(total.argmax())]
+    for month in range(steps - 1, 0, -1):
+        labels.append(int(came_from[month, labels[-1]]))
+    return np.array(labels[::-1])
+
+
+@given(
+    seed=st.integers(0, 9999),
+    classes=st.integers(1, 7),
+    steps=st.integers(1, 60),
+    cost=st.floats(0, 6),
+)
+def test_decoding_is_the_textbook_viterbi(seed, classes, steps, cost):
+    logits = np.random.default_rng(seed).normal(0, 2, (5, classes, steps)).astype(np.float32)
+    for score in (logits, np.ascontiguousarray(logits.transpose(2, 1, 0)).transpose(2, 1, 0)):
+        found = decode(torch.from_numpy(score), cost).numpy()
+        for each, path in zip(logits, found):
+            textbook = viterbi(each, cost)
+            if not np.array_equal(path, textbook):  # another path may be worth the same
+                assert worth(each, path, cost) >= worth(each, textbook, cost) - 1e-4
+
+
 @given(seed=st.integers(0, 9999), steps=st.integers(2, 60))
 def test_a_higher_cost_never_makes_more_changes(seed, steps):
     logits = torch.from_numpy(
