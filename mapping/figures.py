@@ -11,8 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from pyproj import Geod, Transformer
 
+from mapping.lonlat import ground_step
 from mapping.products import NO_CHANGE_COLOUR, REASONS, date_colours, from_to, yyyymm
 
 LARGEST = 800  # pixels of a map's longer side in the figure; larger ones are thinned
@@ -187,30 +187,18 @@ def why_unlabelled(reason):
     return "No label (white): " + ", ".join(shares) if shares else "Every pixel has a label."
 
 
-def ground_step(path):
-    """Ground distance in metres of one pixel to the right and one down, in the middle of a
-    raster.
-    """
-    with rasterio.open(path) as raster:
-        to_lonlat = Transformer.from_crs(raster.crs.to_wkt(), "EPSG:4326", always_xy=True)
-        row, column = raster.height / 2, raster.width / 2
-        lonlat = [
-            to_lonlat.transform(*(raster.transform @ (column + right, row + down)))
-            for right, down in ((0, 0), (1, 0), (0, 1))
-        ]
-    geod = Geod(ellps="WGS84")
-    return [geod.inv(*lonlat[0], *other)[2] for other in lonlat[1:]], raster.shape
-
-
 def pixel_aspect(path):
     """Height of a pixel on the ground over its width."""
-    (right, down), _ = ground_step(path)
+    with rasterio.open(path) as raster:
+        right, down = ground_step(raster.transform, raster.crs.to_wkt(), raster.shape)
     return down / right
 
 
 def scale_bar(axis, path, shown):
     """A bar of a round length, about a quarter of the picture."""
-    (right, _), shape = ground_step(path)
+    with rasterio.open(path) as raster:
+        shape = raster.shape
+        right, _ = ground_step(raster.transform, raster.crs.to_wkt(), shape)
     metres = right * shape[1] / 4
     length = max(
         round_length

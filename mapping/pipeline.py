@@ -1,5 +1,6 @@
 """A stack and weights -> the finished map: plan, label what is missing, assemble, publish."""
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -13,11 +14,11 @@ from tqdm import tqdm
 
 import models
 from mapping.memory import give_back_memory
-from mapping.mosaic import assemble, drawing_of, finish
+from mapping.mosaic import assemble, drawing_of, empty, finish
 from mapping.products import products_for
 from mapping.stack import open_stack
 from mapping.summary import NO_LABEL, summary
-from mapping.thinned import create_store, save_shown, thinning_of
+from mapping.thinned import create_store, open_store, save_shown, thinning_of
 from mapping.unfinished import (
     begin,
     begun_with,
@@ -26,6 +27,14 @@ from mapping.unfinished import (
     part_path,
     publish,
     save_part,
+)
+from mapping.webpage import (
+    data_of_map,
+    data_of_stack,
+    keep_tile,
+    write_front,
+    write_overviews,
+    write_reflectances,
 )
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from mapping.workers import open_workers, stream
@@ -108,8 +117,10 @@ def make_map(
         check_space(out, bytes_needed(opened, planned, len(net.card["legend"])))
         job = job_of(opened, weights, planned, device)
         label_windows(job, planned, parts, workers=workers, scheduler=scheduler)
-        draw_up(out, parts, opened, planned, net.card["legend"])
-    print(f"{out}: look at map.png first")
+        draw_up(
+            out, parts, opened, planned, net.card["legend"], f"labelled by {Path(weights).name}"
+        )
+    print(f"{out}: look at {'index.html' if page else 'map.png'} first")
     return out
 
 
@@ -244,16 +255,34 @@ def label_windows(job, planned, parts, *, workers=0, scheduler=None):
     print(f"labelled {left:,} pixels in {seconds:.0f} s ({left / seconds:,.0f} px/s)")
 
 
-def draw_up(out, parts, stack, planned, legend):
-    """Turn the finished windows into the map in `out`."""
+def draw_up(out, parts, stack, planned, legend, made):
+    """Turn the finished windows into the map in `out`; made: words on how, for the page."""
     raw, folder = parts / "raw", parts / "finished"
     products = products_for(legend, stack.months, probabilities=planned.years is not None)
     filter_width = planned.settings["--filter"]
     drawing = drawing_of(parts, planned.windows, stack, len(legend), filter_width)
-    counts = assemble(drawing, raw, stack.geobox, products)
+    page = empty(parts / "page")
+    keep = partial(keep_tile, page) if planned.page else nothing
+    counts = assemble(drawing, raw, stack.geobox, products, keep)
     rows = summary(*counts, stack.months, legend)
     finish(raw, folder, products, rows)
+    if planned.page:
+        write_page(parts, page, folder, stack, planned, rows, products, Path(out).name, made)
     publish(folder, out, planned.settings)
     labelled = [row.pixels for row in rows if row.kind == "class" and row.class_name != NO_LABEL]
     if not any(labelled):
         print("note: no pixel has a label; reason.tif says why", file=sys.stderr)
+
+
+def nothing(*_):
+    """Keep nothing of a tile."""
+
+
+def write_page(parts, page, folder, stack, planned, rows, products, title, made):
+    """Write what the page needs beside its tiles, and move all of it into `folder`."""
+    write_overviews(parts / "raw", page, stack.geobox.shape)
+    reflectances = write_reflectances(open_store(parts / "shown"), planned.page, page)
+    said = data_of_stack(stack, title, reflectances)
+    said |= data_of_map(products, rows, stack.months) | {"made": made}
+    os.replace(page, folder / "page")
+    write_front(folder, said)
