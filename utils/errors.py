@@ -1,23 +1,35 @@
 """Bad input ends in one line on the terminal, never in a traceback."""
 
+import os
 import sys
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used; the message is one line: the file, what was found,
-    what was expected.
+    """Something the user gave cannot be used.
+
+    The message is one line: the file, what was found, what was expected.
     """
 
 
 def run_main(main):
-    """Call a script's `main()`: an InputError ends as one line and exit code 2, Ctrl-C as exit code
-    130.
+    """Call a script's `main()`, and end its process as a terminal expects.
+
+    An InputError becomes one line and exit code 2; Ctrl-C exit code 130; an output that nobody
+    reads any more, as in `demo.py | head`, exit code 1.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal may lack the letters of a file's name
+            stream.reconfigure(errors="backslashreplace")
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted; what was finished is kept (see --resume)", file=sys.stderr)
+        kept = "what was finished is kept; where a script has --resume, it goes on from there"
+        print(f"interrupted; {kept}", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        sys.exit(1)
