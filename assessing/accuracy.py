@@ -1,0 +1,123 @@
+"""What is estimated of classes and of change, as rows of tables.
+
+Scopes are all months, a year, a month, or change. Of a year, each point counts with the share of its months: so a year's overall accuracy is
+the share of area and months in which the map is right.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from assessing.estimators import ratio
+from utils.changes import transitions
+
+OVERALL, USERS, PRODUCERS = "overall accuracy", "user's accuracy", "producer's accuracy"
+AREA, OTHER_AREA = "area", "change area"
+ALL_MONTHS = "all months"
+
+
+class Row(NamedTuple):
+    """One figure: a share, or an area as a share of the assessed area, with its 95 % interval.
+
+    margin: 1.96 standard errors; points: that could be counted.
+    """
+
+    scope: str
+    measure: str
+    name: str
+    value: float
+    margin: float
+    low: float
+    high: float
+    points: int
+
+
+def rows_of(scope, measure, names, estimates):
+    """One Row for each of K names."""
+    low, high = estimates.share_interval()
+    columns = zip(names, estimates.value, estimates.margin, low, high, estimates.points)
+    return [Row(scope, measure, name, *map(float, numbers)) for name, *numbers in columns]
+
+
+def scopes(months):
+    """Name of each scope, and the positions of its months: all months, each year, each month."""
+    years = months.astype("datetime64[Y]")
+    found = {ALL_MONTHS: np.arange(len(months))}
+    found |= {str(year): np.flatnonzero(years == year) for year in np.unique(years)}
+    return found | {str(month): np.array([i]) for i, month in enumerate(months)}
+
+
+def class_rows(sample, mapped, reference, months, names):
+    """Accuracy and area of the classes in every scope.
+
+    mapped, reference (n, T): labels; a mapped -1 (no label) is wrong. Returns a list of Row.
+    """
+    rows = []
+    for scope, steps in scopes(months).items():
+        rows += scope_rows(sample, scope, mapped[:, steps], reference[:, steps], names)
+    return rows
+
+
+def scope_rows(sample, scope, mapped, reference, names):
+    """Accuracy and area of the classes in some months (n, M)."""
+    classes = np.arange(len(names))
+    right = mapped == reference
+    in_map = class_shares(mapped, classes)  # (n, K) share of the months
+    in_reference = class_shares(reference, classes)
+    both = class_shares(np.where(right, reference, -1), classes)
+    return [
+        *rows_of(scope, OVERALL, [""], ratio(sample, right.mean(axis=1))),
+        *rows_of(scope, USERS, names, ratio(sample, both, in_map, from_map=True)),
+        *rows_of(scope, PRODUCERS, names, ratio(sample, both, in_reference)),
+        *rows_of(scope, AREA, names, ratio(sample, in_reference)),
+    ]
+
+
+def class_shares(labels, classes):
+    """Share of the months in which each class stands: (n, M) -> (n, K)."""
+    return np.stack([(labels == label).mean(axis=1) for label in classes], axis=1)
+
+
+def change_rows(sample, mapped, reference, names):
+    """Accuracy and area of change, whether at all and of each transition, over all months.
+
+    A transition that happens twice at a point counts twice, in hectares too, as in summary.csv.
+    """
+    found = {
+        side: counts_of(labels, len(names))
+        for side, labels in (("map", mapped), ("reference", reference))
+    }
+    changed = {side: counts.any(axis=1) for side, counts in found.items()}
+    right = changed["map"] == changed["reference"]
+    unlabelled = (mapped < 0).all(axis=1)
+    rows = rows_of("change", OVERALL, ["change or not"], ratio(sample, right & ~unlabelled))
+    rows += pair_rows(sample, ["change"], *(c[:, None].astype(float) for c in changed.values()))
+    seen = np.flatnonzero((found["map"] + found["reference"]).any(axis=0))
+    kinds = [transition_name(names, kind) for kind in seen]
+    if kinds:
+        rows += pair_rows(sample, kinds, *(counts[:, seen] for counts in found.values()))
+    return rows
+
+
+def pair_rows(sample, names, in_map, in_reference):
+    """User's and producer's accuracy and area of what is counted in map and reference, (n, K)."""
+    both = np.minimum(in_map, in_reference)
+    return [
+        *rows_of("change", USERS, names, ratio(sample, both, in_map, from_map=True)),
+        *rows_of("change", PRODUCERS, names, ratio(sample, both, in_reference)),
+        *rows_of("change", AREA, names, ratio(sample, in_reference)),
+    ]
+
+
+def counts_of(labels, classes):
+    """How often each transition happens at each point: (n, K * K) float."""
+    found = transitions(labels)
+    counts = np.zeros((len(labels), classes * classes))
+    np.add.at(counts, (found.series, found.from_class * classes + found.to_class), 1)
+    return counts
+
+
+def transition_name(names, kind):
+    """'woodland to bare soil' of a column of `counts_of`."""
+    start, end = divmod(int(kind), len(names))
+    return f"{names[start]} to {names[end]}"

@@ -1,0 +1,177 @@
+"""A map -> strata, points, and a page to interpret them."""
+
+import csv
+import shutil
+import struct
+import uuid
+from pathlib import Path
+
+import numpy as np
+from pyogrio.raw import write
+
+from assessing.allocation import allocate, expected_spread, points_for_error
+from assessing.grid import lonlat_of, open_map
+from assessing.page import write_page
+from assessing.record import DESIGN, Design, save_design
+from assessing.sample import draw, draw_spread
+from assessing.stacks import open_stack_of
+from assessing.strata import merge_rare_changes, strata_of
+from utils.errors import InputError
+from utils.files import claimed, written_whole
+from utils.legend import legend_for
+
+POINTS, MINIMUM = 600, 30
+SEED = 0
+
+
+def design(
+    map_folder,
+    out=None,
+    *,
+    points=POINTS,
+    se=None,
+    minimum=MINIMUM,
+    by="type",
+    strata=None,
+    seed=SEED,
+    training=False,
+    more_classes=(),
+    stack=None,
+    page=True,
+    overwrite=False,
+):
+    """Design an accuracy assessment of a map; returns its folder and the Design.
+
+    map_folder: that map.py wrote. out: folder to make; None: assess/NAME OF MAP. points: of the
+    sample; se: wanted standard error of the overall accuracy, which sets the points instead.
+    minimum: points for each stratum. by: strata of change by 'type' or by 'year'; strata: a raster
+    whose numbers are the strata instead. seed: of the draw. training: points spread by class and
+    place, to train on; they are no probability sample. more_classes: names that the interpreter may
+    choose beside the map's. stack: where the series are; None: what the map was made from. page:
+    False leaves the page out. overwrite: replace the design in `out`. Raises InputError.
+    """
+    chosen = open_map(map_folder)
+    out = Path(out or Path("assess") / chosen.folder.resolve().name)
+    images = open_stack_of(chosen, stack) if page else None
+    found = merged(strata_of(chosen, by=by, path=strata), points, minimum)
+    counts = points_in_strata(found, points, se, minimum, training)
+    drawn = (draw_spread if training else draw)(found, chosen, counts, seed)
+    settings = {
+        "points": int(counts.sum()),
+        "se": se,
+        "minimum": minimum,
+        "strata": str(strata) if strata else f"stable classes and change by {by}",
+        "seed": seed,
+        "for": "training" if training else "accuracy",
+    }
+    made = record(chosen, found, counts, drawn, more_classes, images, settings)
+    with claimed(out):
+        clear(out, overwrite)
+        write_points(out, made)
+        if page:
+            write_page(out, made, images)
+        save_design(out, made)  # last: a folder with a design is whole
+    return out, made
+
+
+def merged(strata, points, minimum):
+    """Strata few enough for the points: rare kinds of change are taken together."""
+    stable = int((~strata.changed).sum())
+    return merge_rare_changes(strata, points // (2 * max(minimum, 1)) - stable)
+
+
+def points_in_strata(strata, points, se, minimum, training):
+    """Points of each stratum: (H,) int."""
+    if training:  # as many of a rare class as of a common one
+        return allocate(points, strata.pixels, np.ones(len(strata.codes)) / strata.pixels, minimum)
+    spread = expected_spread(strata.changed)
+    if se is not None:
+        points = points_for_error(strata.hectares / strata.hectares.sum(), spread, se)
+        points = max(points, int(np.minimum(minimum, strata.pixels).sum()))
+    return allocate(points, strata.pixels, spread, minimum)
+
+
+def record(chosen, strata, counts, drawn, more_classes, images, settings):
+    """The Design of drawn points (stratum, row, column)."""
+    stratum, row, column = drawn
+    lonlat = lonlat_of(chosen.geobox, row, column)
+    names = chosen.legend.names
+    again = [name for name in more_classes if name in names]
+    if again:
+        raise InputError(f"--more-classes: '{again[0]}' is a class of the map already")
+    colours = legend_for((*names, *more_classes)).colours[len(names) :]
+    rows = zip(strata.codes, strata.names, strata.pixels, strata.hectares, counts)
+    return Design(
+        key=uuid.uuid4().hex[:12],
+        probability=settings["for"] == "accuracy",
+        map=str(chosen.folder.resolve()),
+        stack=str(Path(images.path).resolve()) if images else "",
+        first_month=str(chosen.months[0]),
+        month_count=len(chosen.months),
+        classes=(*names, *more_classes),
+        colours=(*chosen.legend.colours, *colours),
+        grid={
+            "crs": chosen.header.crs.to_wkt(),
+            "transform": list(chosen.header.transform)[:6],
+            "shape": list(chosen.header.shape),
+        },
+        outside=strata.outside,
+        strata=[
+            dict(code=int(c), name=n, pixels=int(p), hectares=float(h), points=int(k))
+            for c, n, p, h, k in rows
+        ],
+        points={
+            "id": [str(number) for number in range(1, len(row) + 1)],
+            "row": row.tolist(),
+            "column": column.tolist(),
+            "lon": lonlat[:, 0].round(7).tolist(),
+            "lat": lonlat[:, 1].round(7).tolist(),
+            "stratum": stratum.tolist(),
+            "hectares": strata.row_hectares[row].tolist(),
+        },
+        settings=settings,
+    )
+
+
+def clear(out, overwrite):
+    """Make room for a design; raises InputError rather than touch somebody's work."""
+    if (out / DESIGN).is_file() and not overwrite:
+        raise InputError(f"{out}: holds a design; expected another --out, or --overwrite")
+    work = sorted(out.glob("*reference*.csv"))
+    if work and (out / DESIGN).is_file():
+        raise InputError(f"{work[0]}: belongs to the old points; expected it moved elsewhere first")
+    (out / DESIGN).unlink(missing_ok=True)
+    shutil.rmtree(out / "page", ignore_errors=True)
+
+
+def write_points(out, design):
+    """Write points.csv and points.gpkg: where each point lies, its stratum, empty months."""
+    codes, shares = design.of_strata("code"), design.of_strata("hectares")
+    stratum = design.column("stratum")
+    weight = (shares / design.of_strata("points"))[stratum].round(6)
+    months = [str(month) for month in design.months]
+    columns = {name: design.column(name) for name in ("id", "lon", "lat")}
+    columns |= {"stratum": codes[stratum], "weight": weight}
+    path = out / "points.csv"
+    with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow([*columns, *months])
+        table.writerows((*row, *[""] * len(months)) for row in zip(*columns.values()))
+    empty = np.full(len(stratum), None, object)
+    fields = [columns["id"].astype(object), *list(columns.values())[1:], *[empty] * len(months)]
+    with written_whole(out / "points.gpkg") as part:
+        write(
+            part,
+            np.array([point_wkb(*at) for at in zip(columns["lon"], columns["lat"])], object),
+            fields,
+            [*columns, *months],
+            crs="EPSG:4326",
+            geometry_type="Point",
+            driver="GPKG",
+            layer="points",
+        )
+
+
+def point_wkb(lon, lat):
+    """A point as well-known binary."""
+    return struct.pack("<BIdd", 1, 1, lon, lat)

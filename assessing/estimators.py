@@ -1,0 +1,177 @@
+"""Shares, areas and ratios of a stratified random sample, with their intervals.
+
+Every figure of a report is the ratio of two totals over the area: the area where something is true,
+divided by the area where it could be true. So one function estimates them all (Stehman 2014,
+International Journal of Remote Sensing 35:4923-4939, equations 1 to 28). The strata need not be the
+classes of the map. Where they are, the results are those of Olofsson et al. (2014), Remote Sensing
+of Environment 148:42-57.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t
+
+Z = 1.96  # half the width of a 95 % interval in standard errors, as the guides print it
+# Below this share of a stratum, that the sample was drawn without replacement makes no difference
+# (Cochran 1977, Sampling Techniques, section 2.6).
+SMALL_SHARE = 0.05
+# Of one hundred points that agree, the next may still differ. So a tenth of a point that is right
+# and a tenth that is wrong are added in every stratum before an interval is made. The tenth was
+# chosen on made-up areas other than those of benchmarks/assess_coverage.py.
+ADDED = 0.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The n interpreted points of a stratified random sample, and the H strata they stand for.
+
+    stratum  (n,) int     position of the point's stratum
+    area     (n,) float   ground area of the point's pixel, hectares
+    pixels   (H,) float   pixels of each stratum; each stratum holds at least one point
+    hectares float        area of all strata
+    """
+
+    stratum: np.ndarray
+    area: np.ndarray
+    pixels: np.ndarray
+    hectares: float
+
+    def __len__(self):
+        return len(self.stratum)
+
+    @property
+    def counts(self):
+        """Points of each stratum: (H,)."""
+        return np.bincount(self.stratum, minlength=len(self.pixels))
+
+    @property
+    def expansion(self):
+        """Pixels that each point stands for: (n,)."""
+        return (self.pixels / self.counts)[self.stratum]
+
+    def take(self, rows):
+        """Return the Sample of these points only; every stratum must keep a point."""
+        return replace(self, stratum=self.stratum[rows], area=self.area[rows])
+
+
+class Estimates(NamedTuple):
+    """K estimates: value, standard error, and the points that each of them rests on. (K,) each.
+
+    NaN where nothing can be said: no point lies where it could be true. smoothed, smoothed_error:
+    the same with a little doubt added in every stratum (see ADDED); intervals of shares use them.
+    freedom: degrees of freedom of the error, fewer where strata of few points carry it.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    points: np.ndarray
+    smoothed: np.ndarray
+    smoothed_error: np.ndarray
+    freedom: np.ndarray
+
+    @property
+    def margin(self):
+        """Half of the normal 95 % interval, which the guides print behind a plus-minus sign."""
+        return Z * self.error
+
+    @property
+    def errors_wide(self):
+        """Half of a 95 % interval in standard errors: Student's t, 1.96 for many points."""
+        return t.ppf(0.975, np.maximum(self.freedom, 1))
+
+    def interval(self):
+        """Return the symmetric 95 % interval, for means that may have any value: (low, high)."""
+        width = self.errors_wide * self.error
+        return self.value - width, self.value + width
+
+    def share_interval(self):
+        """Return the 95 % interval of shares, which lie between 0 and 1: (low, high).
+
+        Wilson's interval with the effective number of points, value (1 - value) / error^2, of the
+        smoothed estimate. The normal interval holds the truth too seldom close to 0 and 1, and
+        where few points carry the estimate (benchmarks/assess_coverage.py compares the two). It
+        also claims no error at all where all points agree.
+        """
+        value, wide = np.clip(self.smoothed, 0, 1), self.errors_wide
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = value * (1 - value)
+            effective = spread / self.smoothed_error**2
+            centre = value + wide**2 / (2 * effective)
+            width = wide * np.sqrt(spread / effective + (wide / (2 * effective)) ** 2)
+            scale = 1 + wide**2 / effective
+            low, high = (centre - width) / scale, (centre + width) / scale
+        # Without any error, as in a census, the interval is the value itself.
+        exact = self.smoothed_error == 0
+        low, high = (np.where(exact, value, side) for side in (low, high))
+        return np.fmax(np.fmin(low, self.value), 0), np.fmin(np.fmax(high, self.value), 1)
+
+
+def ratio(sample, part, whole=1.0, *, from_map=False):
+    """Estimate total(part) / total(whole) over the area.
+
+    part, whole: (n,) or (n, K), what each point says: 1 or 0, or a number such as a share of the
+    months; whole = 1 gives shares of the area. from_map: the map alone decides `whole`, as in the
+    user's accuracy, so that it is 0 for certain in strata where no point has it. Each point counts
+    with its pixel's area. Returns Estimates, (K,) each. The variance is that of the combined ratio
+    estimator.
+    """
+    part = _columns(part)
+    whole = np.broadcast_to(_columns(whole), part.shape)
+    weight = (sample.area * sample.expansion)[:, None]
+    below, above = (weight * whole).sum(axis=0), (weight * part).sum(axis=0)  # (K,)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = above / below
+        residuals = (part - value * whole) * sample.area[:, None]
+        variance, doubtful, fourth = (np.zeros(part.shape[1]) for _ in range(3))
+        for stratum, count in enumerate(sample.counts):
+            rows = sample.stratum == stratum
+            possible = (whole[rows] > 0).any(axis=0) if from_map else np.ones(len(value), bool)
+            hectares = sample.area[rows].mean()
+            factor = _variance_factor(sample, stratum, count)
+            plain, added = _spreads(residuals, rows, possible, value, hectares)
+            variance += factor * plain
+            doubtful += factor * added
+            fourth += (factor * plain) ** 2 / max(count - 1, 1)
+            doubt = ADDED * possible * hectares * sample.pixels[stratum] / count
+            doubt = doubt * (factor > 0)
+            above, below = above + doubt, below + 2 * doubt
+        total = (weight * whole).sum(axis=0)
+        errors = np.sqrt(variance) / total, np.sqrt(doubtful) / total
+        freedom = np.where(fourth > 0, doubtful**2 / fourth, np.inf)  # Satterthwaite
+        points = (whole > 0).sum(axis=0)
+        return Estimates(value, errors[0], points, above / below, errors[1], freedom)
+
+
+def _variance_factor(sample, stratum, count):
+    """What the variance within a stratum is multiplied by to get that of the estimated total."""
+    pixels = sample.pixels[stratum]
+    drawn = count / pixels
+    return pixels**2 * (1 - drawn if drawn > SMALL_SHARE else 1.0) / count
+
+
+def _spreads(residuals, rows, possible, value, hectares):
+    """Variance of the residuals in a stratum, plain and with the added doubt: two of (K,)."""
+    if rows.sum() == 1:
+        # One point shows no variance: that of all points stands in, and the report warns.
+        rows = np.ones(len(rows), bool)
+    inside = residuals[rows]
+    count, middle = len(inside), inside.mean(axis=0)
+    squares = ((inside - middle) ** 2).sum(axis=0)
+    right, wrong = (1 - value) * hectares - middle, -value * hectares - middle
+    doubt = ADDED * (right**2 + wrong**2) * possible
+    plain = squares / (count - 1) if count > 1 else np.full(len(value), np.nan)
+    return plain, (squares + doubt) / np.maximum(count - 1 + 2 * ADDED * possible, ADDED)
+
+
+def largest_part(sample, part):
+    """Share of an estimated total that its heaviest single point carries: (K,)."""
+    carried = _columns(part) * (sample.area * sample.expansion)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return carried.max(axis=0) / carried.sum(axis=0)
+
+
+def _columns(values):
+    values = np.asarray(values, float)
+    return values[:, None] if values.ndim == 1 else values

@@ -1,0 +1,93 @@
+"""A design and a reference file -> the sample that the estimators take, and what to warn of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assessing.estimators import Sample
+from utils.errors import InputError
+from utils.reference import CANNOT_TELL, UNSURE, read_reference
+
+
+@dataclass(frozen=True)
+class Interpreted:
+    """The n points that count.
+
+    sample: for the estimators; rows (n,): their positions among the design's points; labels (n, T):
+    the reference; confidence (n,); warnings: lines for the reader.
+    """
+
+    sample: Sample
+    rows: np.ndarray
+    labels: np.ndarray
+    confidence: np.ndarray
+    warnings: list
+
+
+def interpreted_points(design, path, *, unsure=True):
+    """Read a reference file of a design; raises InputError where no point is left."""
+    ids = design.column("id")
+    reference = read_reference(path, design.months, design.classes, ids)
+    told = reference.confidence != CANNOT_TELL
+    doubtful = reference.confidence == UNSURE
+    kept = told if unsure else told & ~doubtful
+    if not kept.any():
+        raise InputError(f"{path}: no point is left that counts; expected at least one")
+    warnings = []
+    if not design.probability:
+        warnings.append(
+            "NO PROBABILITY SAMPLE. These points were chosen to train on, so they do not stand for "
+            "the area. The figures describe the points, not the map. Do not publish them."
+        )
+    warnings += left_out(len(ids), reference, told, doubtful, unsure)
+    reference = reference.take(kept)
+    position = {name: place for place, name in enumerate(ids)}
+    rows = np.array([position[name] for name in reference.ids])
+    sample, more = sample_of(design, rows)
+    return Interpreted(sample, rows, reference.labels, reference.confidence, warnings + more)
+
+
+def left_out(total, reference, told, doubtful, unsure):
+    """Warnings on points that do not count."""
+    lines = []
+    if len(reference) < total:
+        lines.append(
+            f"{total - len(reference)} of {total} points are not interpreted. The estimates hold "
+            "only if those that are were taken in the order of the page, which is random."
+        )
+    if not told.all():
+        lines.append(
+            f"{np.sum(~told)} points that nobody could tell are left out. If they are the "
+            "difficult ones, the map looks better than it is."
+        )
+    if doubtful.any():
+        what = "are counted as if they were sure" if unsure else "are left out"
+        lines.append(f"{doubtful.sum()} unsure points {what} (see --without-unsure).")
+    return lines
+
+
+def sample_of(design, rows):
+    """The Sample of these points, without the strata that lack points; and warnings."""
+    stratum = design.column("stratum")[rows]
+    counts = np.bincount(stratum, minlength=len(design.strata))
+    there = np.flatnonzero(counts)
+    lines = []
+    for count, each in zip(counts, design.strata):
+        if count == 0:
+            lines.append(
+                f"Stratum '{each['name']}' has no point: its {each['hectares']:,.1f} ha are left "
+                f"out of every figure."
+            )
+        elif count == 1:
+            lines.append(
+                f"Stratum '{each['name']}' has one point, which shows no variance: that of all "
+                "points stands in for it."
+            )
+    hectares = design.of_strata("hectares")[there].sum()
+    sample = Sample(
+        np.searchsorted(there, stratum),
+        design.column("hectares")[rows],
+        design.of_strata("pixels")[there],
+        float(hectares),
+    )
+    return sample, lines

@@ -1,0 +1,50 @@
+"""Areas that the map itself claims, from its summary.csv: what the estimates stand beside."""
+
+import csv
+
+import numpy as np
+
+from assessing.accuracy import ALL_MONTHS
+from utils.errors import InputError
+
+SUMMARY = "summary.csv"
+APART = 0.01  # of the assessed area; a summary of another area than the strata's says nothing
+
+
+def mapped_areas(chosen, design):
+    """Hectares of the map: (scope, name) -> hectares, {} where no summary fits the strata.
+
+    Scopes as in `accuracy`: all months, each year and each month for classes, 'change' for
+    transitions. Raises InputError for a damaged summary.
+    """
+    path = chosen.folder / SUMMARY
+    if not path.is_file():
+        return {}
+    months = {str(month) for month in design.months}
+    sums, changes, labelled = {}, {}, 0.0
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row["month"] not in months:
+                    continue
+                hectares = float(row["hectares"])
+                if row["kind"] == "transition" and row["month"] != str(design.months[0]):
+                    name = f"{row['from_class']} to {row['to_class']}"
+                    changes["change", name] = changes.get(("change", name), 0.0) + hectares
+                elif row["kind"] == "class" and row["class"] in design.classes:
+                    add_class(sums, row["month"], row["class"], hectares, design)
+                    labelled += hectares
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({error}); expected what map.py wrote") from error
+    assessed = design.of_strata("hectares").sum()
+    if abs(labelled / len(months) - assessed) > APART * assessed:
+        return {}
+    return sums | changes
+
+
+def add_class(sums, month, name, hectares, design):
+    """Add a month of a class to its month, the mean of its year, and that of all months."""
+    years = design.months.astype("datetime64[Y]").astype(str)
+    count = int(np.sum(years == month[:4]))
+    for scope, share in ((month, 1), (month[:4], count), (ALL_MONTHS, design.month_count)):
+        sums[scope, name] = sums.get((scope, name), 0.0) + hectares / share

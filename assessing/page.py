@@ -1,0 +1,125 @@
+"""The page on which an interpreter says what each point was: index.html and page/.
+
+It opens by a double click and needs no server and no internet. It is blind: neither the map's
+classes of a point, nor its stratum, nor its weight is in any of its files. Points come in the order
+of their numbers, and the numbers were given at random.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from assessing.stacks import chip
+from utils.bands import BANDS, NO_OBSERVATION
+from utils.files import written_whole
+
+WEB = Path(__file__).parent / "web"
+SCRIPTS = ("page.css", "work.js", "draw.js", "page.js")
+SIDE = 31  # pixels of a chip: 310 m around the point
+COLUMNS = 12  # chips in a row of the picture
+COMPOSITES = {"true": ("B4", "B3", "B2"), "false": ("B8", "B4", "B3")}
+UNSEEN = (150, 150, 150)  # colour of pixels without an observation
+SERIES = "series.npz"
+
+
+def write_page(out, design, stack):
+    """Write index.html, page/ and the series of the points, `series.npz`, into the folder `out`."""
+    page = out / "page"
+    (page / "points").mkdir(parents=True)
+    for name in SCRIPTS:
+        shutil.copyfile(WEB / name, page / name)
+    series = []
+    places = list(zip(*(design.points[name] for name in ("id", "row", "column"))))
+    for number, row, column in tqdm(places, unit="point", desc="page"):
+        pixels = chip(stack, design.months, row, column, SIDE)
+        middle = pixels[:, :, SIDE // 2, SIDE // 2].T  # (C, T)
+        write_point(page / "points", number, middle)
+        for name, bands in COMPOSITES.items():
+            picture = contact_sheet(pixels[:, [BANDS.index(band) for band in bands]])
+            Image.fromarray(picture).save(page / "points" / f"{number}_{name}.png")
+        series.append(middle)
+    write_series(out / SERIES, np.array(series), design)
+    write_script(page / "design.js", "DESIGN", shown(design))
+    shutil.copyfile(WEB / "index.html", out / "index.html")
+
+
+def shown(design):
+    """What the page may know of a design."""
+    return {
+        "key": design.key,
+        "months": [str(month) for month in design.months],
+        "classes": list(design.classes),
+        "colours": list(design.colours),
+        "bands": list(BANDS),
+        "ids": design.points["id"],
+        "places": dict(zip(design.points["id"], zip(design.points["lon"], design.points["lat"]))),
+        "side": SIDE,
+        "columns": COLUMNS,
+    }
+
+
+def write_point(folder, number, middle):
+    """The series of a point, middle (C, T), as a script: it loads without a server."""
+    values = [
+        [None if np.isnan(value) else int(value) for value in band] for band in middle.tolist()
+    ]
+    write_script(folder / f"{number}.js", f'POINTS["{number}"]', {"series": values})
+
+
+def write_script(path, name, value):
+    """A JSON value as a script that assigns it to a name of the page."""
+    path.write_text(f"window.{name} = {json.dumps(value)};\n", encoding="utf-8")
+
+
+def write_series(path, x, design):
+    """The series of all points, for data_loader.py: it makes samples of them and reference.csv."""
+    with written_whole(path) as part:
+        np.savez_compressed(
+            part,
+            x=np.where(np.isnan(x), NO_OBSERVATION, x).astype(np.int16),
+            months=design.months.astype(str),
+            bands=np.array(BANDS),
+            classes=np.array(design.classes),
+            ids=design.column("id"),
+            lonlat=np.column_stack([design.column("lon"), design.column("lat")]),
+        )
+
+
+def contact_sheet(values):
+    """Chips of all months in one picture, COLUMNS side by side: (rows, columns, 3) uint8.
+
+    values (T, 3, side, side): reflectance of red, green and blue. All months are stretched alike,
+    so that a month looks darker only where it is darker.
+    """
+    months, _, side, _ = values.shape
+    low, high = stretch(values)
+    with np.errstate(invalid="ignore"):
+        level = ((values - low) / (high - low)).clip(0, 1) ** 0.7
+    colours = np.nan_to_num(level * 255).round().astype(np.uint8)
+    missing = np.isnan(values).any(axis=1)  # (T, side, side)
+    colours = np.where(missing[:, None], np.array(UNSEEN, np.uint8)[:, None, None], colours)
+    rows = -(-months // COLUMNS)
+    sheet = np.full((rows * COLUMNS, 3, side, side), 255, np.uint8)
+    sheet[:months] = colours
+    sheet = sheet.reshape(rows, COLUMNS, 3, side, side).transpose(0, 3, 1, 4, 2)
+    return np.ascontiguousarray(sheet.reshape(rows * side, COLUMNS * side, 3))
+
+
+def stretch(values):
+    """Reflectance shown as dark and as bright in each colour: two of (3, 1, 1).
+
+    From the months' own 2nd and 98th percentiles. The bright end is that of a usual month, so that
+    a cloudy one does not darken the rest. The dark end is that of dark months, as in winter.
+    """
+    flat = values.reshape(*values.shape[:2], -1)
+    seen = flat[~np.isnan(flat).all(axis=(1, 2))]
+    if len(seen) == 0:
+        return np.zeros((3, 1, 1)), np.full((3, 1, 1), 3000.0)
+    darkest, brightest = np.nanpercentile(seen, (2, 98), axis=2)  # (months, 3) each
+    low, high = np.nanquantile(darkest, 0.15, axis=0), np.nanmedian(brightest, axis=0)  # (3,)
+    high = np.maximum(low + 1.3 * (high - low), low + 400)
+    return low[:, None, None], high[:, None, None]

@@ -1,0 +1,130 @@
+"""A design, its map and a reference file -> accuracy, areas and dates, with intervals."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from assessing.accuracy import AREA, change_rows, class_rows
+from assessing.dates import WITHIN, date_estimates, dates_of
+from assessing.differences import write_differences
+from assessing.estimators import largest_part
+from assessing.figures import area_figure
+from assessing.grid import labels_at, open_map
+from assessing.interpreted import interpreted_points
+from assessing.mapped import mapped_areas
+from assessing.record import check_same_grid, load_design
+from assessing.tables import report_text, write_table
+from utils.files import claimed, written_whole
+
+HEAVY = 0.25  # of an estimated area on one point: a warning
+
+
+class Area(NamedTuple):
+    """One area, hectares: what the map claims (NaN = not known), the estimate, its interval."""
+
+    scope: str
+    name: str
+    mapped: float
+    estimated: float
+    margin: float
+    low: float
+    high: float
+    points: int
+
+
+class DateFigure(NamedTuple):
+    """One figure of the months of change; unit: share of changes, or months."""
+
+    name: str
+    unit: str
+    value: float
+    margin: float
+    low: float
+    high: float
+    points: int
+
+
+def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
+    """Write the report of an assessment; returns its folder.
+
+    folder: of `design`. reference: file of the interpreter; None: reference.csv in `folder`.
+    map_folder: another map on the design's grid; None: the map of the design. unsure: count points
+    marked unsure. apart: months; a change of the map farther from a true change does not date it.
+    Raises InputError.
+    """
+    folder = Path(folder)
+    design = load_design(folder)
+    reference = Path(reference or folder / "reference.csv")
+    points = interpreted_points(design, reference, unsure=unsure)
+    chosen = open_map(map_folder or design.map)
+    check_same_grid(design, chosen)
+    mapped = map_labels(design, chosen, points.rows)
+
+    rows = class_rows(points.sample, mapped, points.labels, design.months, design.classes)
+    rows += change_rows(points.sample, mapped, points.labels, design.classes)
+    areas = areas_of(rows, points.sample.hectares, mapped_areas(chosen, design))
+    accuracies = [row for row in rows if row.measure != AREA]
+    dates = date_rows(points.sample, dates_of(mapped, points.labels, apart))
+    warnings = points.warnings + heavy_points(points, design)
+
+    out = folder / ("report" if map_folder is None else f"report-{chosen.folder.resolve().name}")
+    with claimed(out):
+        write_table(out / "accuracy.csv", accuracies)
+        write_table(out / "areas.csv", areas)
+        write_table(out / "dates.csv", dates)
+        with written_whole(out / "areas.png") as part:
+            area_figure(areas, design).savefig(part, dpi=120)
+        different = write_differences(out, folder, design, points, mapped)
+        text = report_text(design, chosen, reference, points, accuracies, areas, dates, warnings)
+        with written_whole(out / "report.md") as part:
+            part.write_text(text + different, encoding="utf-8")
+    return out
+
+
+def map_labels(design, chosen, rows):
+    """The map's classes at points, in the design's months and class numbers: (n, T), -1 = none."""
+    start = int((design.months[0] - chosen.months[0]).astype(int))
+    labels = labels_at(chosen, design.column("row")[rows], design.column("column")[rows])
+    labels = labels[:, start : start + design.month_count]
+    known = [design.classes.index(name) for name in chosen.legend.names]
+    return np.array([*known, -1], np.int8)[labels]  # the last entry serves -1
+
+
+def areas_of(rows, hectares, mapped):
+    """Areas in hectares of the rows that are areas."""
+    total = sum(area for (scope, _), area in mapped.items() if scope == "change")
+    mapped = mapped | ({("change", "change"): total} if mapped else {})
+    return [
+        Area(
+            row.scope,
+            row.name,
+            mapped.get((row.scope, row.name), 0.0 if mapped else np.nan),
+            *(hectares * value for value in (row.value, row.margin, row.low, row.high)),
+            int(row.points),
+        )
+        for row in rows
+        if row.measure == AREA
+    ]
+
+
+def date_rows(sample, dates):
+    """The figures of the months of change, [] where the reference holds no change."""
+    found = []
+    for name, unit, estimate in date_estimates(sample, dates):
+        low, high = estimate.share_interval() if unit == "share" else estimate.interval()
+        numbers = (estimate.value, estimate.margin, low, high, estimate.points)
+        found.append(DateFigure(name, unit, *(float(number[0]) for number in numbers)))
+    return found if dates.true.any() else found[len(WITHIN) : 2 * len(WITHIN)]
+
+
+def heavy_points(points, design):
+    """Warnings on classes whose area hangs on one point of a large stratum."""
+    last = points.labels[:, -1:] == np.arange(len(design.classes))
+    shares = largest_part(points.sample, last)
+    return [
+        f"One point carries {share:.0%} of the area of '{name}' (in {design.months[-1]}). More "
+        "points in its stratum would steady that figure."
+        for name, share in zip(design.classes, shares)
+        if share > HEAVY
+    ]

@@ -1,0 +1,57 @@
+"""The stack that a map was made from: series and image chips around points."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mapping.stack import open_stack
+from utils.bands import NO_OBSERVATION
+from utils.errors import InputError
+
+
+def open_stack_of(chosen, path=None):
+    """Open the stack of a map, or `path`; raises InputError where it is gone or another area's."""
+    path = path or chosen.settings.get("stack")
+    if not path:
+        raise InputError(f"{chosen.folder}: config.json names no stack; expected --stack")
+    if not Path(path).exists():
+        raise InputError(
+            f"{path}: the stack of {chosen.folder} is not there; expected --stack, or --no-page"
+        )
+    corrected = any(map(np.any, dict(chosen.settings.get("offset") or {}).values()))
+    stack = open_stack(
+        path,
+        first_month=str(chosen.months[0]),
+        nodata=tuple(chosen.settings.get("--nodata") or ()),
+        offset="auto" if corrected else "none",
+    )
+    if tuple(stack.geobox.shape) != tuple(chosen.header.shape):
+        height, width = stack.geobox.shape
+        raise InputError(
+            f"{path}: found {width} x {height} pixels, expected "
+            f"{chosen.header.shape[1]} x {chosen.header.shape[0]}: the map's"
+        )
+    if stack.months[0] > chosen.months[0] or stack.months[-1] < chosen.months[-1]:
+        raise InputError(
+            f"{path}: covers {stack.months[0]} to {stack.months[-1]}, expected "
+            f"{chosen.months[0]} to {chosen.months[-1]}: the map's months"
+        )
+    return stack
+
+
+def chip(stack, months, row, column, side):
+    """Reflectance around a pixel: (T, C, side, side) float32, NaN = no observation or outside.
+
+    side: pixels, odd; the pixel itself lies in the middle.
+    """
+    height, width = stack.geobox.shape
+    half = side // 2
+    steps = (months - stack.months[0]).astype(int)
+    rows = slice(max(0, row - half), min(height, row + half + 1))
+    columns = slice(max(0, column - half), min(width, column + half + 1))
+    values = stack.read(rows, columns, steps)
+    whole = np.full((*values.shape[:2], side, side), np.nan, np.float32)
+    down, right = rows.start - (row - half), columns.start - (column - half)
+    inside = np.where(values == NO_OBSERVATION, np.nan, values)
+    whole[:, :, down : down + values.shape[2], right : right + values.shape[3]] = inside
+    return whole

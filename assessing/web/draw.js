@@ -1,0 +1,158 @@
+"use strict";
+// Curves and image chips of the point that is shown.
+
+const COLOURS = {
+  B2: "#3d9bd9", B3: "#007a5a", B4: "#b03a00", B5: "#c99a00", B6: "#e0701a",
+  B7: "#b8274a", B8: "#74107a", B8A: "#1d0c45", B11: "#d98200", B12: "#4a2500", NDVI: "#14532d",
+};
+const GROUPS = {
+  "All bands": DESIGN.bands,
+  "Visible": ["B2", "B3", "B4"],
+  "Near infrared": ["B5", "B6", "B7", "B8", "B8A"],
+  "Short-wave": ["B11", "B12"],
+  "NDVI": ["NDVI"],
+};
+const MARGIN = {left: 50, right: 52, top: 8, bottom: 22};
+const CHIP_ZOOMS = [1, 1.5, 2.2, 3.4, 5];
+
+function bandValues(point, band) {
+  if (band !== "NDVI") return point.series[DESIGN.bands.indexOf(band)];
+  const [red, infrared] = ["B4", "B8"].map((name) => point.series[DESIGN.bands.indexOf(name)]);
+  return red.map((value, i) =>
+    value === null || infrared[i] === null || value + infrared[i] <= 0
+      ? null : (infrared[i] - value) / (infrared[i] + value));
+}
+
+// Left edge of a month on the chart, in pixels; a month is as wide on the strip.
+function monthLeft(month, width) {
+  const span = width - MARGIN.left - MARGIN.right;
+  return MARGIN.left + (span * month) / DESIGN.months.length;
+}
+
+function monthOf(x, width) {
+  const span = width - MARGIN.left - MARGIN.right;
+  const month = Math.floor(((x - MARGIN.left) / span) * DESIGN.months.length);
+  return Math.max(0, Math.min(DESIGN.months.length - 1, month));
+}
+
+function drawChart(canvas, point, bands, month, changes) {
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  pen.font = "12px system-ui, sans-serif";
+  const curves = bands.map((band) => [band, bandValues(point, band)]);
+  const scale = verticalScale(curves, height);
+  drawGrid(pen, width, height, scale);
+  const wide = monthLeft(1, width) - monthLeft(0, width);
+  pen.fillStyle = "#c2007a26";
+  pen.fillRect(monthLeft(month, width), MARGIN.top, wide, height - MARGIN.top - MARGIN.bottom);
+  for (const [band, values] of curves) drawCurve(pen, values, COLOURS[band], width, scale);
+  pen.fillStyle = "#000";
+  for (const change of changes) {
+    pen.fillRect(monthLeft(change, width) - 1.5, MARGIN.top, 3, height - MARGIN.top - MARGIN.bottom);
+  }
+  drawNames(pen, curves, width, scale);
+}
+
+function verticalScale(curves, height) {
+  const values = curves.flatMap(([, each]) => each).filter((value) => value !== null);
+  const isIndex = curves[0][0] === "NDVI";
+  // A few clouds must not press the curves together: the top is the 98th percentile and some more.
+  const sorted = [...values].sort((a, b) => a - b);
+  const high = isIndex ? 1 : Math.max(1000, (sorted[Math.floor(sorted.length * 0.98)] || 0) * 1.15);
+  const low = isIndex ? Math.min(0, sorted[0] || 0) : 0;
+  const bottom = height - MARGIN.bottom;
+  const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - MARGIN.top);
+  return {low, high, isIndex, y: (value) => Math.max(MARGIN.top, Math.min(bottom, y(value)))};
+}
+
+function drawGrid(pen, width, height, scale) {
+  pen.strokeStyle = "#e3e3e3";
+  pen.fillStyle = "#555";
+  pen.lineWidth = 1;
+  const step = scale.isIndex ? 0.25 : scale.high > 5000 ? 2000 : scale.high > 2200 ? 1000 : 500;
+  pen.textAlign = "right";
+  for (let value = 0; value <= scale.high; value += step) {
+    const y = scale.y(value);
+    pen.beginPath();
+    pen.moveTo(MARGIN.left, y);
+    pen.lineTo(width - MARGIN.right, y);
+    pen.stroke();
+    pen.fillText(scale.isIndex ? value.toFixed(2) : String(value), MARGIN.left - 6, y + 4);
+  }
+  pen.textAlign = "left";
+  let free = -100; // the year of a short beginning is left out where the next one needs its place
+  DESIGN.months.forEach((name, month) => {
+    if (month > 0 && !name.endsWith("-01")) return;
+    const left = monthLeft(month, width);
+    pen.beginPath();
+    pen.moveTo(left, MARGIN.top);
+    pen.lineTo(left, height - MARGIN.bottom + 5);
+    pen.stroke();
+    if (left >= free) pen.fillText(name.slice(0, 4), left + 3, height - 6);
+    free = left + 36;
+  });
+}
+
+// Neighbouring months are joined; across a month without an observation the line is thin and dashed.
+function drawCurve(pen, values, colour, width, scale) {
+  const seen = values.map((value, month) => [month, value]).filter(([, value]) => value !== null);
+  const at = (month) => (monthLeft(month, width) + monthLeft(month + 1, width)) / 2;
+  pen.strokeStyle = pen.fillStyle = colour;
+  seen.forEach(([month, value], i) => {
+    pen.beginPath();
+    pen.arc(at(month), scale.y(value), 2.4, 0, 7);
+    pen.fill();
+    if (i === 0) return;
+    const [before, old] = seen[i - 1];
+    pen.lineWidth = month - before > 1 ? 0.8 : 1.5;
+    pen.setLineDash(month - before > 1 ? [3, 3] : []);
+    pen.beginPath();
+    pen.moveTo(at(before), scale.y(old));
+    pen.lineTo(at(month), scale.y(value));
+    pen.stroke();
+  });
+  pen.setLineDash([]);
+}
+
+// Names of the bands at the right, beside their last value, pushed apart so that none overlaps.
+function drawNames(pen, curves, width, scale) {
+  const names = curves.map(([band, values]) => {
+    const seen = values.filter((value) => value !== null);
+    return {band, y: seen.length ? scale.y(seen[seen.length - 1]) : MARGIN.top};
+  }).sort((a, b) => a.y - b.y);
+  names.forEach((name, i) => {
+    if (i > 0) name.y = Math.max(name.y, names[i - 1].y + 13);
+  });
+  const over = names.length ? names[names.length - 1].y - scale.y(scale.low) : 0;
+  if (over > 0) names.reduceRight((below, name) => (name.y = Math.min(name.y, below - 13)), scale.y(scale.low) + 13);
+  pen.textAlign = "left";
+  for (const {band, y} of names) {
+    pen.fillStyle = COLOURS[band];
+    pen.fillText(band, width - MARGIN.right + 6, y + 4);
+  }
+}
+
+// --- chips -------------------------------------------------------------------------------------
+
+// Show one month of a contact sheet in an element; zoom 1 shows the whole chip.
+function showChip(element, id, look, month, zoom, size) {
+  const rows = Math.ceil(DESIGN.months.length / DESIGN.columns);
+  const [column, row] = [month % DESIGN.columns, Math.floor(month / DESIGN.columns)];
+  const whole = size * zoom; // of one chip on the screen
+  const cut = (whole - size) / 2;
+  element.style.backgroundImage = `url("page/points/${id}_${look}.png")`;
+  element.style.backgroundSize = `${whole * DESIGN.columns}px ${whole * rows}px`;
+  element.style.backgroundPosition = `${-column * whole - cut}px ${-row * whole - cut}px`;
+}
+
+// The square around the pixel to judge.
+function showMark(element, zoom, size) {
+  let mark = element.querySelector("i");
+  if (!mark) element.append(mark = document.createElement("i"));
+  const side = (size * zoom) / DESIGN.side + 2;
+  mark.style.width = mark.style.height = `${side}px`;
+}

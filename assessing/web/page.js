@@ -1,0 +1,356 @@
+"use strict";
+// The controls. Every action changes `work`, keeps it, and draws the page anew.
+
+window.POINTS = {};
+const find = (id) => document.getElementById(id);
+const last = DESIGN.months.length - 1;
+let month = 0;
+let group = "All bands";
+let look = "true";
+let zoom = 0;
+let kept = true;
+
+const KEYS = [
+  ["← →", "month before, next month"],
+  ["Shift ← →", "a year back, a year on"],
+  ["Enter", "the cover changes in this month: a new segment begins (again: no change)"],
+  ["1 2 3 …", "class of the segment"],
+  ["s d c", "sure, unsure (doubtful), cannot tell"],
+  ["n p", "next point, previous point"],
+  ["u", "undo"],
+  ["v b", "true or false colour in the overview, which bands are drawn"],
+  ["+ −", "zoom"],
+  ["j", "jump to the first point that is not done"],
+  ["?", "this help"],
+];
+
+// --- points ------------------------------------------------------------------------------------
+
+// Load a point's script once; `ready` is called when its series is there.
+function loadPoint(id, ready) {
+  if (POINTS[id]) return ready();
+  const script = document.createElement("script");
+  script.src = `page/points/${id}.js`;
+  script.onload = ready;
+  script.onerror = () => say(`Point ${id} cannot be read: page/points/${id}.js is missing.`);
+  document.head.append(script);
+}
+
+function go(id) {
+  work.at = id;
+  month = 0;
+  keepAndShow();
+  loadPoint(id, () => {
+    if (work.at === id) show();
+    const following = DESIGN.ids[DESIGN.ids.indexOf(id) + 1];
+    if (!following) return;
+    loadPoint(following, () => {}); // so that the next point is there at once
+    for (const name of ["true", "false"]) new Image().src = `page/points/${following}_${name}.png`;
+  });
+}
+
+function step(by) {
+  const place = DESIGN.ids.indexOf(work.at) + by;
+  if (place < 0) return say("This is the first point.");
+  if (place < DESIGN.ids.length) return go(DESIGN.ids[place]);
+  const open = DESIGN.ids.find((id) => !isDone(id));
+  say(open ? `This is the last point. Press j: point ${open} is not done yet.`
+    : "All points are done. Save the file, and put reference.csv beside this page.");
+}
+
+function next() {
+  const point = pointWork(work.at);
+  const given = point.confidence || point.classes.some((label) => label !== null);
+  if (given && !isDone(work.at)) {
+    const lacks = point.confidence ? "a class for every segment" : "how sure you are (s, d or c)";
+    say(`Point ${work.at} is not done: it still needs ${lacks}. Press j to come back to it.`);
+  }
+  step(1);
+}
+
+// --- actions -----------------------------------------------------------------------------------
+
+function change() {
+  if (month === 0) return say("The first month begins the first segment. Go to a later month.");
+  say("");
+  act(work.at, (point) => toggleChange(point, month));
+  keepAndShow();
+}
+
+function giveClass(label) {
+  say("");
+  act(work.at, (point) => {
+    point.classes[segmentAt(point, month)] = label;
+    if (point.confidence === "cannot tell") point.confidence = null;
+  });
+  keepAndShow();
+}
+
+function giveConfidence(word) {
+  say("");
+  act(work.at, (point) => { point.confidence = point.confidence === word ? null : word; });
+  keepAndShow();
+}
+
+function takeBack() {
+  const id = undo();
+  if (id === null) return say("There is nothing to undo.");
+  if (id !== work.at) return go(id);
+  keepAndShow();
+}
+
+function toMonth(wanted) {
+  month = Math.max(0, Math.min(last, wanted));
+  show();
+}
+
+function turn(list, value) {
+  return list[(list.indexOf(value) + 1) % list.length];
+}
+
+function saveFile() {
+  if (!doneCount()) return say("No point is done yet. There is nothing to save.");
+  if (!work.name.trim()) {
+    find("name").focus();
+    return say("Write your name first: it goes into the file.");
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([toCsv()], {type: "text/csv"}));
+  link.download = "reference.csv";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  work.filed = 0;
+  say(`reference.csv: ${doneCount()} points. Put it into the folder of this page.`);
+  keepAndShow();
+}
+
+async function loadFile(file) {
+  try {
+    const count = fromCsv(await file.text());
+    say(`${count} points were taken over from ${file.name}.`);
+    keepAndShow();
+  } catch (error) {
+    say(`${file.name}: ${error.message} Nothing was taken over.`);
+  }
+}
+
+function say(text) {
+  find("message").textContent = text;
+}
+
+// --- drawing -----------------------------------------------------------------------------------
+
+function keepAndShow() {
+  kept = keep();
+  show();
+}
+
+function show() {
+  const point = pointWork(work.at);
+  const done = doneCount();
+  find("progress").textContent = `${done} of ${DESIGN.ids.length} points done`;
+  find("bar").value = done / DESIGN.ids.length;
+  find("filed").textContent = !kept ? "This browser keeps nothing: save the file often!"
+    : work.filed ? "kept in this browser, not yet in a file" : "";
+  const at = POINTS[work.at];
+  const where = DESIGN.places[work.at];
+  find("where").textContent = `Point ${work.at}   ${where[1].toFixed(5)}, ${where[0].toFixed(5)} (latitude, longitude)`;
+  showControls(point);
+  showStrip(point);
+  showFilm(point);
+  showChips();
+  if (at) {
+    drawChart(find("chart"), at, GROUPS[group], month, point.changes);
+    const values = DESIGN.bands.map((band, i) => `${band} ${at.series[i][month] ?? "–"}`);
+    find("values").textContent = values.join("  ");
+  }
+}
+
+function showControls(point) {
+  find("month").textContent = DESIGN.months[month];
+  const isChange = point.changes.includes(month);
+  const button = find("change");
+  button.replaceChildren(key("Enter"), isChange ? ` No change in ${DESIGN.months[month]} after all`
+    : ` The cover changes in ${DESIGN.months[month]}`);
+  button.disabled = month === 0;
+  const label = point.classes[segmentAt(point, month)];
+  [...find("classes").children].forEach((each, i) => each.classList.toggle("on", i === label));
+  [...find("confidence").children].forEach((each, i) =>
+    each.classList.toggle("on", CONFIDENCE[i] === point.confidence));
+  [...find("bands").children].forEach((each) => each.classList.toggle("on", each.textContent === group));
+  document.querySelectorAll("[data-look]").forEach((each) =>
+    each.classList.toggle("on", each.dataset.look === look));
+  const rows = segmentsOf(point).map(([first, end], i) => {
+    const row = document.createElement("li");
+    row.classList.toggle("at", i === segmentAt(point, month));
+    row.append(swatch(point.classes[i]), `${DESIGN.months[first]} to ${DESIGN.months[end]}: ${className(point.classes[i])}`);
+    row.onclick = () => toMonth(first);
+    return row;
+  });
+  find("segments").replaceChildren(...rows);
+}
+
+function showStrip(point) {
+  const width = find("chart").clientWidth;
+  const pieces = segmentsOf(point).map(([first, end], i) => {
+    const piece = document.createElement("div");
+    const label = point.classes[i];
+    piece.style.left = `${monthLeft(first, width)}px`;
+    piece.style.width = `${monthLeft(end + 1, width) - monthLeft(first, width)}px`;
+    piece.classList.toggle("open", label === null);
+    if (label !== null) {
+      piece.style.background = DESIGN.colours[label];
+      piece.style.color = isDark(DESIGN.colours[label]) ? "#fff" : "#000";
+    }
+    piece.textContent = className(label);
+    piece.onclick = (event) => toMonth(monthOf(event.clientX - find("chart").getBoundingClientRect().left, width));
+    return piece;
+  });
+  find("strip").replaceChildren(...pieces);
+}
+
+function showFilm(point) {
+  for (const thumb of find("film").querySelectorAll(".thumb")) {
+    const at = Number(thumb.dataset.month);
+    showChip(thumb, work.at, look, at, 1, thumb.clientWidth);
+    thumb.classList.toggle("at", at === month);
+    thumb.classList.toggle("changed", point.changes.includes(at));
+  }
+}
+
+function showChips() {
+  for (const name of ["true", "false"]) {
+    const chip = find(`chip-${name}`);
+    showChip(chip, work.at, name, month, CHIP_ZOOMS[zoom], chip.clientWidth);
+    showMark(chip, CHIP_ZOOMS[zoom], chip.clientWidth);
+  }
+}
+
+function className(label) {
+  return label === null ? "no class yet" : DESIGN.classes[label];
+}
+
+function swatch(label) {
+  const square = document.createElement("i");
+  if (label === null) square.className = "open";
+  else square.style.background = DESIGN.colours[label];
+  return square;
+}
+
+function key(name) {
+  const element = document.createElement("kbd");
+  element.textContent = name;
+  return element;
+}
+
+function isDark(colour) {
+  const [red, green, blue] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+  return 0.3 * red + 0.59 * green + 0.11 * blue < 130;
+}
+
+// --- building, once ----------------------------------------------------------------------------
+
+function button(parts, action) {
+  const element = document.createElement("button");
+  element.append(...parts);
+  element.onclick = action;
+  return element;
+}
+
+function build() {
+  find("classes").append(...DESIGN.classes.map((name, label) =>
+    button([...(label < 10 ? [key((label + 1) % 10)] : []), swatch(label), name], () => giveClass(label))));
+  find("confidence").append(...CONFIDENCE.map((word, i) =>
+    button([key("sdc"[i]), " " + word], () => giveConfidence(word))));
+  find("bands").append(...Object.keys(GROUPS).map((name) =>
+    button([name], () => { group = name; show(); })));
+  document.querySelectorAll("[data-look]").forEach((each) => {
+    each.onclick = () => { look = each.dataset.look; show(); };
+  });
+  find("keys").append(...KEYS.map(([name, text]) => {
+    const row = document.createElement("tr");
+    row.insertCell().append(key(name));
+    row.insertCell().textContent = text;
+    return row;
+  }));
+  buildFilm();
+  find("chart").onclick = (event) => toMonth(monthOf(event.offsetX, find("chart").clientWidth));
+  const actions = {
+    change, next, previous: () => step(-1), undo: takeBack, save: saveFile,
+    load: () => find("file").click(), "show-help": () => find("help").showModal(),
+    "month-back": () => toMonth(month - 1), "month-on": () => toMonth(month + 1),
+    "zoom-in": () => setZoom(1), "zoom-out": () => setZoom(-1),
+  };
+  for (const [id, action] of Object.entries(actions)) find(id).onclick = action;
+  find("file").onchange = () => { if (find("file").files[0]) loadFile(find("file").files[0]); find("file").value = ""; };
+  find("name").oninput = () => { work.name = find("name").value; kept = keep(); };
+  window.onresize = show;
+}
+
+function buildFilm() {
+  const names = document.createElement("div");
+  names.className = "year names";
+  names.append(document.createElement("span"), ..."Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ").map((text) => {
+    const name = document.createElement("span");
+    name.textContent = text;
+    return name;
+  }));
+  find("film").append(names);
+  const years = [...new Set(DESIGN.months.map((name) => name.slice(0, 4)))];
+  for (const year of years) {
+    const row = document.createElement("div");
+    row.className = "year";
+    row.append(Object.assign(document.createElement("span"), {textContent: year}));
+    DESIGN.months.forEach((name, at) => {
+      if (!name.startsWith(year)) return;
+      const thumb = document.createElement("div");
+      thumb.className = "thumb";
+      thumb.dataset.month = at;
+      thumb.title = name;
+      thumb.style.gridColumn = Number(name.slice(5)) + 1;
+      thumb.append(document.createElement("i"));
+      thumb.onclick = () => toMonth(at);
+      row.append(thumb);
+    });
+    find("film").append(row);
+  }
+}
+
+function setZoom(by) {
+  zoom = Math.max(0, Math.min(CHIP_ZOOMS.length - 1, zoom + by));
+  show();
+}
+
+function pressed(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || find("help").open) return;
+  if (event.target.tagName === "INPUT") {
+    if (event.key === "Enter" || event.key === "Escape") event.target.blur();
+    return;
+  }
+  const actions = {
+    ArrowLeft: () => toMonth(month - (event.shiftKey ? 12 : 1)),
+    ArrowRight: () => toMonth(month + (event.shiftKey ? 12 : 1)),
+    Home: () => toMonth(0), End: () => toMonth(last),
+    Enter: change, n: next, p: () => step(-1), u: takeBack,
+    s: () => giveConfidence("sure"), d: () => giveConfidence("unsure"), c: () => giveConfidence("cannot tell"),
+    v: () => { look = look === "true" ? "false" : "true"; show(); },
+    b: () => { group = turn(Object.keys(GROUPS), group); show(); },
+    j: () => { const open = DESIGN.ids.find((id) => !isDone(id)); open ? go(open) : step(DESIGN.ids.length); },
+    "+": () => setZoom(1), "=": () => setZoom(1), "-": () => setZoom(-1),
+    "?": () => find("help").showModal(),
+  };
+  const digit = "1234567890".indexOf(event.key);
+  const action = digit >= 0 && event.key.length === 1
+    ? digit < DESIGN.classes.length && (() => giveClass(digit)) : actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!action) return;
+  event.preventDefault(); // Enter must not press the button that was clicked last
+  action();
+}
+
+recall();
+build();
+find("name").value = work.name;
+document.addEventListener("keydown", pressed);
+window.addEventListener("beforeunload", (event) => { if (!kept && work.filed) event.preventDefault(); });
+go(work.at);
+if (!Object.keys(work.points).length) find("help").showModal();
