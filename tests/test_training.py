@@ -7,11 +7,20 @@ from hypothesis import strategies as st
 
 import models
 from tests.conftest import make_samples
+from training import adapt as adapting
 from training import loop as training
 from training.augment import AUGMENTATIONS
 from training.card import TrainingCard
 from training.loop import best_row, fit
-from training.recipe import Settings, class_weights, settings_of
+from training.recipe import (
+    ADAPTING,
+    PAPER,
+    Settings,
+    class_weights,
+    learning_rate,
+    make_optimizer,
+    settings_of,
+)
 from utils.errors import InputError
 
 
@@ -169,3 +178,219 @@ def test_cards_of_older_weights_are_read():
     assert TrainingCard.from_card({}) is None
     with pytest.raises(InputError, match="do not name"):
         card.rows("test", make_samples(3))
+
+
+def test_the_learning_rate_warms_up_and_then_falls_to_nothing():
+    settings = Settings(epochs=20, learning_rate=1.0, schedule="cosine")
+    steps = np.arange(2000) / 100  # 100 steps in each epoch
+    rates = [learning_rate(settings, epoch, 0.01) for epoch in steps]
+    assert 0 < rates[0] <= 0.011 and (np.diff(rates[:100]) > 0).all()
+    assert max(rates) == pytest.approx(1, abs=0.01) and np.argmax(rates) in range(95, 105)
+    assert (np.diff(rates[105:]) < 0).all() and rates[-1] < 1e-4
+    short = Settings(epochs=2, learning_rate=1.0)  # the warm-up is then a tenth of the training
+    assert learning_rate(short, 0.2, 0.01) > 0.9
+
+
+def test_the_published_recipe_has_no_warm_up_and_falls_every_five_epochs():
+    settings = settings_of("paper", "fcn")
+    rates = [learning_rate(settings, epoch, 0.01) for epoch in (0, 4.99, 5, 10)]
+    assert rates == pytest.approx([1e-3, 1e-3, 7e-4, 4.9e-4])
+
+
+def test_only_matrices_are_decayed():
+    net = small(make_samples(2))
+    optimizer = make_optimizer(net, Settings(weight_decay=0.5, learning_rate=0.1))
+    before = {name: value.clone() for name, value in net.named_parameters()}
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, value in net.named_parameters():
+        expected = before[name] * 0.95 if value.ndim > 1 else before[name]
+        torch.testing.assert_close(value.data, expected)
+
+
+@pytest.mark.parametrize("best", [0.0, 2.0, 10.0])
+def test_the_switch_cost_is_the_one_that_is_best_on_validation(best, monkeypatch):
+    samples = make_samples(30)
+    wrong = (samples.y + 1) % 6
+
+    def labelled(net, x, **options):
+        right = net.card["switch_cost"] == best
+        return (samples.y if right else wrong), None
+
+    net = small(samples)
+    monkeypatch.setattr(training, "label", labelled)
+    training.choose_switch_cost(net, samples)
+    assert net.card["switch_cost"] == best
+
+
+def test_flicker_that_the_network_is_unsure_of_costs_more_than_a_change():
+    """A network that sees the classes but flickers needs a cost of changing; a sure one none."""
+    samples = make_samples(80, steps=36)
+    net = small(samples)
+
+    def forward(x):
+        generator = torch.Generator().manual_seed(0)
+        noise = 1.5 * torch.randn(len(x), 6, x.shape[-1], generator=generator)
+        true = torch.from_numpy(samples.y[: len(x)]).long()
+        return noise + 3 * torch.nn.functional.one_hot(true, 6).permute(0, 2, 1)
+
+    net.forward = forward
+    training.choose_switch_cost(net, samples)
+    assert 1 <= net.card["switch_cost"] < 10
+
+
+@given(seed=st.integers(0, 999))
+def test_adapting_takes_the_surest_months_of_each_class(seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(4, (20, 24), p=[0.6, 0.3, 0.08, 0.02]).astype(np.int8)
+    confidence = rng.random((20, 24)).astype(np.float32) * (labels != 2)  # class 2 is never sure
+    kept = adapting.surest(labels, confidence, 6)
+    for k in range(4):
+        of_class, taken = labels == k, kept == k
+        assert (taken <= of_class).all()
+        if k != 2 and of_class.sum() > 4:
+            share = taken.sum() / of_class.sum()
+            assert abs(share - adapting.SHARE) < 1.01 / of_class.sum()
+            assert confidence[taken].min() > confidence[of_class & ~taken].max(initial=-1)
+        assert taken.any() == of_class.any()
+
+
+def test_adapting_trains_on_the_surest_labels_alone(monkeypatch):
+    samples, seen = make_samples(40), []
+
+    def train_epoch(student, net, optimizer, x, y, *others):
+        seen.append(y)
+
+    monkeypatch.setattr(adapting, "train_epoch", train_epoch)
+    net = small(samples).eval()
+    settings = settings_of("adapting", "patchnet", epochs=1)
+    adapting.adapt(net, samples.x, settings, progress=False)
+    labels, _ = models.label(net, samples.x)
+    assert len(seen) == adapting.ROUNDS
+    for y in seen:
+        left_out = (y < 0).float().mean()
+        assert 0.1 < left_out < 0.25
+        assert (y.numpy() == labels)[y.numpy() >= 0].all()
+
+
+def lit(n=400, bands=10, steps=36):
+    """Series that rise from month to month: x (N, C, T), y (N, T)."""
+    x = 1000 + 50 * torch.arange(steps).float().expand(n, bands, steps)
+    return x, torch.zeros(n, steps, dtype=torch.long)
+
+
+def test_illumination_scales_and_shifts_each_band_of_each_series():
+    torch.manual_seed(0)
+    x, y = lit()
+    new, _ = AUGMENTATIONS["illumination"](x, y)
+    gains = (new[..., -1] - new[..., 0]) / (x[..., -1] - x[..., 0])  # (N, C)
+    offsets = new[..., 0] - gains * x[..., 0]
+    torch.testing.assert_close(new, x * gains[..., None] + offsets[..., None], rtol=1e-4, atol=0.1)
+    of_series = gains.log().mean(dim=1, keepdim=True)
+    assert 0.06 < of_series.std() < 0.1  # of the whole series
+    assert 0.03 < (gains.log() - of_series).std() < 0.05  # of each band beside it
+    assert 30 < offsets.std() < 50
+
+
+def test_noise_is_of_each_month_and_partly_common_to_the_bands():
+    torch.manual_seed(0)
+    x, y = lit()
+    share = AUGMENTATIONS["noise"](x, y)[0] / x - 1  # (N, C, T)
+    common = share.mean(dim=1, keepdim=True)
+    assert 0.015 < common.std() < 0.025 and 0.007 < (share - common).std() < 0.013
+
+
+def test_months_go_missing_scattered_in_one_run_or_not_at_all():
+    torch.manual_seed(0)
+    x, y = lit()
+    new, _ = AUGMENTATIONS["gaps"](x, y)
+    missing = torch.isnan(new)
+    assert (missing == missing[:, :1]).all()  # all bands of a month
+    gone = missing[:, 0].numpy()  # (N, T)
+    starts = (np.diff(gone.astype(int), axis=1, prepend=0) == 1).sum(axis=1)
+    lengths = gone.sum(axis=1)
+    assert 0.1 < (lengths == 0).mean() < 0.35
+    assert 0.4 < (starts > 1).mean() < 0.7  # scattered
+    one = starts == 1
+    assert 0.1 < one.mean() < 0.4 and lengths[one & (lengths < 10)].max() >= 8
+    assert lengths.max() > 0.5 * gone.shape[1]
+
+
+def test_half_of_the_series_run_backwards_with_flip():
+    torch.manual_seed(0)
+    x, y = lit()
+    new, _ = AUGMENTATIONS["flip"](x, y)
+    backwards = (new[:, 0, 0] > new[:, 0, -1]).float().mean()
+    assert 0.4 < backwards < 0.6
+
+
+def test_half_of_the_batches_are_cropped_to_windows_of_half_the_length_or_more():
+    torch.manual_seed(0)
+    x, y = lit(2)
+    lengths = [AUGMENTATIONS["crop"](x, y)[0].shape[-1] for _ in range(300)]
+    assert 0.4 < np.mean(np.array(lengths) == 36) < 0.65
+    assert 18 <= min(lengths) <= 20
+
+
+def test_the_running_mean_is_what_is_judged_and_kept():
+    samples = make_samples(40)
+    settings = settings_of("modern", "patchnet", epochs=3, batch_size=16, decode=False)
+    net = small(samples)
+    state = training.first_state(net, torch.from_numpy(samples.x), settings)
+    assert state.average is not net
+    before = training.copy_of(state.average)
+    training.update_average(state.average, net, 0.9)
+    for name, value in net.state_dict().items():
+        expected = 0.9 * before[name] + 0.1 * value
+        torch.testing.assert_close(state.average.state_dict()[name], expected)
+    plain = training.first_state(net, torch.from_numpy(samples.x), settings_of("paper", "fcn"))
+    assert plain.average is net
+
+
+def test_every_series_is_seen_once_in_an_epoch_and_the_order_follows_the_seed():
+    x = torch.arange(50.0)[:, None, None].expand(50, 10, 12).clone()
+    y = torch.arange(50)[:, None].expand(50, 12)
+
+    def order(seed, epoch):
+        settings = Settings(batch_size=16, augment=(), seed=seed)
+        batches = list(training.batches_of(x, y, settings, epoch))
+        assert [len(batch) for batch, _ in batches] == [16, 16, 16, 2]
+        assert all(torch.equal(batch[:, 0, 0].long(), target[:, 0]) for batch, target in batches)
+        return torch.cat([target[:, 0] for _, target in batches]).tolist()
+
+    assert sorted(order(0, 0)) == list(range(50))
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1) and order(0, 0) != order(1, 0)
+
+
+def test_the_gradient_is_clipped_and_smoothing_reaches_the_loss():
+    samples = make_samples(16)
+    x, y = torch.from_numpy(samples.x), torch.from_numpy(samples.y).long()
+
+    def trained(**changes):
+        net = small(samples)
+        settings = settings_of("paper", "patchnet", epochs=1, augment=(), **changes)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+        loss = training.train_epoch(net, net, optimizer, x, y, None, settings, 0)
+        norms = [parameter.grad.norm() for parameter in net.parameters()]
+        return loss, float(torch.stack(norms).norm())
+
+    loss, norm = trained()
+    assert norm > 0.02
+    assert trained(clip=0.01)[1] == pytest.approx(0.01, rel=1e-3)
+    smooth, _ = trained(label_smoothing=0.5)
+    assert smooth != pytest.approx(loss)
+
+
+def test_recipes_differ_where_they_say():
+    modern, paper = settings_of("modern", "fcn"), settings_of("paper", "fcn")
+    assert modern == Settings() and paper == Settings(**PAPER)
+    assert settings_of("adapting", "patchnet").epochs == ADAPTING["epochs"]
+    assert settings_of("modern", "patchnet", epochs=None) == settings_of("modern", "patchnet")
+    for wrong in (("modern", "lstm"), ("old", "fcn")):
+        with pytest.raises(InputError, match="not known"):
+            settings_of(*wrong)
+    for changes in ({"epochs": 0}, {"batch_size": 0}, {"augment": ("magic",)}):
+        with pytest.raises(InputError):
+            settings_of("modern", "fcn", **changes)
