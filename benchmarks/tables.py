@@ -1,9 +1,11 @@
-"""Put the tables of benchmarks/*.csv into the README and the scores of the shipped weights into
-their card.
+"""Put the figures of benchmarks/*.csv and of the shipped weights into the README files.
 
-    python benchmarks/tables.py
+    python benchmarks/tables.py            # write them
+    python benchmarks/tables.py --check    # only say which file is not up to date
 
-They stand between markers, <!-- accuracy --> ... <!-- /accuracy -->; nothing else is touched.
+A figure stands between markers, <!-- accuracy --> ... <!-- /accuracy -->. Nothing else is
+touched. To bring in a new table, write a function here, name it in `pages`, and put its markers
+into the file.
 """
 
 import ast
@@ -15,10 +17,13 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
+from training.card import TrainingCard
+from utils.errors import InputError, run_main
+from utils.files import written_whole
+from utils.flags import Parser
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-CARD = HERE.parent / "model_data" / "README.md"
+ROOT = HERE.parent
 NAMES = {
     "OA": "OA",
     "mIoU": "mIoU",
@@ -28,7 +33,7 @@ NAMES = {
     "spatial_change_F1": "spatial, change",
     "temporal_change_F1": "temporal, change",
 }
-
+SHORT = ("OA", "mIoU", "sequence_accuracy", "temporal_F1")  # of the table in the root README
 # On the authors' own test series: best of five runs of each of three networks (GitHub,
 # gulugulu0311/SA_tracking).
 PUBLISHED = {
@@ -39,72 +44,107 @@ PUBLISHED = {
     "temporal_F1": 0.9408,
 }
 DECODED = ("OA", "sequence_accuracy", "spatial_F1", "temporal_F1", "temporal_change_F1")
+LOST = {
+    "six in a row": "OA_6_in_a_row",
+    "30 % missing": "OA_30_missing",
+    "50 % missing": "OA_50_missing",
+}
+STUDIED = ("OA", "mIoU", "sequence_accuracy", "temporal_F1")
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 2 if one is old")
+    return parser
 
 
 def main():
-    text = README.read_text()
-    accuracy = pd.read_csv(HERE / "accuracy.csv")
-    for marker, data in (("accuracy", "coast_train.npz"), ("urban", "urban.npz")):
-        text = put(
-            text,
-            marker,
-            accuracy_table(accuracy[(accuracy["data"] == data) & (accuracy["split"] == "site")]),
-        )
-    provinces = accuracy[accuracy["split"].str.startswith("province:")]
-    if len(provinces):
-        text = put(text, "provinces", province_table(provinces))
-    gaps = pd.read_csv(HERE / "robustness.csv")
-    text = put(text, "gaps", gaps_table(coast(gaps, "site")))
-    text = put(text, "later", later_table(coast(accuracy, "later")))
-    text = put(text, "later_gaps", gaps_table(coast(gaps, "later")))
-    decoding = pd.read_csv(HERE / "decoding.csv")
-    text = put(text, "decoding", decoding_table(decoding[decoding["data"] == "coast_train.npz"]))
-    if (HERE / "speed.csv").exists():
-        speed = pd.read_csv(HERE / "speed.csv")
-        text = put(text, "speed", speed_table(speed))
-        all_cores = speed[
-            (speed["network"] == "patchnet") & (speed["threads"] == speed["threads"].max())
-        ]
-        text = put(text, "ratio", f"{all_cores['ratio'].max():.0f}", inline=True)
-    compared = {
-        name: pd.read_csv(HERE / f"compare_{name}.csv")
-        for name in ("coast", "urban")
-        if (HERE / f"compare_{name}.csv").exists()
+    options = make_parser().parse_args()
+    for page, figures in pages().items():
+        old = page.read_text(encoding="utf-8")
+        new = filled(page, old, figures)
+        if new != old and options.check:
+            raise InputError(f"{page}: old figures; expected what python {sys.argv[0]} writes")
+        if new != old:
+            with written_whole(page) as path:
+                path.write_text(new, encoding="utf-8")
+
+
+def pages():
+    """What stands between which markers: dict of file -> dict of marker -> text."""
+    accuracy, gaps, speed = rows_of("accuracy"), rows_of("robustness"), rows_of("speed")
+    weights = models.load(ROOT / "model_data" / "urban.safetensors").card
+    compared = {name: rows_of(f"compare_{name}") for name in ("coast", "urban")}
+    decoding = rows_of("decoding")
+    results = {
+        "accuracy": accuracy_table(coast(accuracy, "site")),
+        "urban": accuracy_table(at(accuracy, "urban.npz", "site")),
+        "provinces": province_table(accuracy),
+        "gaps": gaps_table(coast(gaps, "site")),
+        "later": later_table(coast(accuracy, "later")),
+        "later_gaps": gaps_table(coast(gaps, "later")),
+        "decoding": decoding_table(decoding[decoding["data"] == "coast_train.npz"]),
+        "speed": speed_table(speed),
+        "compare_coast": compare_table(compared["coast"]),
+        "compare_urban": compare_table(compared["urban"]),
+        "compare_settings": settings_table(compared),
+        "baseline_speed": baseline_speed_table(rows_of("baseline_speed")),
+        "map_speed": map_speed_table(rows_of("map_speed")),
     }
-    for name, rows in compared.items():
-        text = put(text, f"compare_{name}", compare_table(rows))
-    text = put(text, "compare_settings", settings_table(compared))
-    text = put(
-        text, "baseline_speed", baseline_speed_table(pd.read_csv(HERE / "baseline_speed.csv"))
-    )
-    net = models.load(HERE.parent / "model_data" / "urban.safetensors")
-    text = put(text, "urban_OA", f"{net.card['metrics']['test']['OA']:.3f}", inline=True)
-    README.write_text(text)
-    card = net.card
-    text = put(CARD.read_text(), "scores", card_table(card))
-    training = card["training"]
-    settings = ", ".join(f"{name} {value}" for name, value in training["settings"].items())
-    facts = [
-        ["series", ", ".join(f"{n} {part}" for part, n in training["series"].items())],
-        ["split", f"{training['split']}, seed {training['seed']}"],
-        ["settings", settings],
-        ["best epoch", f"{training['best_epoch']} of {training['epochs']}"],
-        ["CPU minutes", str(training["cpu_minutes"])],
-        ["parameters", f"{training['parameters']:,}"],
-        ["cost of a change", f"{card['switch_cost']} nats, chosen on the validation part"],
-    ]
-    text = put(text, "training", markdown(["what", "how"], facts))
-    real = pd.read_csv(HERE / "simulated_on_real.csv").astype(str)
-    CARD.write_text(put(text, "real", markdown(list(real), real.to_numpy().tolist())))
+    for study in ("gaps", "size", "bands", "class"):
+        results[f"study_{study}"] = study_table(rows_of(f"study_{study}"), study)
+    results["study_transfer"] = transfer_table(rows_of("study_transfer"))
+    results["study_one_band"] = study_table(rows_of("study_one_band"), None)
+    root = {
+        "results": results_table(coast(accuracy, "site"), speed),
+        "ratio": f"{fastest(speed)['ratio']:.0f}",
+        "urban_OA": f"{weights['metrics']['test']['OA']:.3f}",
+    }
+    return {
+        ROOT / "README.md": root,
+        HERE / "README.md": results,
+        ROOT / "model_data" / "README.md": card_figures(weights),
+    }
+
+
+def rows_of(name):
+    return pd.read_csv(HERE / f"{name}.csv")
+
+
+def at(table, data, split):
+    """The rows of one data set and one split."""
+    return table[(table["data"] == data) & (table["split"] == split)]
 
 
 def coast(table, split):
     """The rows of the coast series, split so."""
-    return table[(table["data"] == "coast_train.npz") & (table["split"] == split)]
+    return at(table, "coast_train.npz", split)
+
+
+def fastest(speed, network="patchnet"):
+    """The row of the network on most threads and, of those, with the best ratio."""
+    rows = speed[(speed["network"] == network) & (speed["threads"] == speed["threads"].max())]
+    return rows.loc[rows["ratio"].idxmax()]
+
+
+def results_table(rows, speed):
+    """The table of the root README: a row for each network, the mean over the seeds."""
+    order = rows.groupby("network")["OA"].mean().sort_values(ascending=False).index
+    rows = rows.sort_values("network", key=lambda names: names.map(order.get_loc), kind="stable")
+    lines = []
+    for (network, recipe), runs in rows.groupby(["network", "recipe"], sort=False):
+        scores = [f"{runs[score].mean():.3f}" for score in SHORT]
+        rate = fastest(speed, network)["series_per_second"]
+        lines.append([network_name(network, recipe), *scores, f"{rate:,}"])
+    return markdown(["network", *(NAMES[score] for score in SHORT), "series per second"], lines)
+
+
+def network_name(network, recipe):
+    return f"`{network}`" + (" `--recipe paper`" if recipe == "paper" else "")
 
 
 def accuracy_table(rows):
-    """One row a network: the mean over the seeds, and their spread where there are several.
+    """One row for each network: the mean over the seeds, and their spread where there are several.
 
     The errors (1 - OA) are compared with those of fcn for the same seed, which also draws the
     split.
@@ -113,35 +153,30 @@ def accuracy_table(rows):
     lines = []
     for (network, recipe), runs in rows.groupby(["network", "recipe"], sort=False):
         errors = ((1 - runs["OA"]) / (1 - runs["seed"].map(fcn))).dropna()
-        cells = [cell(runs[score]) for score in NAMES] + [cell(errors, 2) if len(errors) else "-"]
-        name = f"`{network}`" + (" `--recipe paper`" if recipe == "paper" else "")
+        scores = [cell(runs[score]) for score in NAMES]
+        compared = cell(errors, 2) if len(errors) else "-"
         size, minutes = f"{runs['parameters'].iloc[0]:,}", f"{runs['cpu_minutes'].mean():.1f}"
-        lines.append([name, *cells, size, minutes, str(len(runs))])
-    return markdown(
-        ["network", *NAMES.values(), "errors, x `fcn`", "parameters", "CPU minutes", "seeds"], lines
-    )
+        name = network_name(network, recipe)
+        lines.append([name, *scores, compared, size, minutes, str(len(runs))])
+    facts = ["errors, x `fcn`", "parameters", "CPU minutes", "seeds"]
+    return markdown(["network", *NAMES.values(), *facts], lines)
 
 
 def later_table(rows):
-    """One row a network, the mean over the seeds, and their spread, under the best published
-    ones.
-    """
-    lines = [
-        [
-            "best single run of each, as published",
-            *(f"{score:.4f}" for score in PUBLISHED.values()),
-            "-",
-        ]
-    ]
+    """One row for each network, the mean over the seeds and their spread, under the published."""
+    published = [f"{score:.4f}" for score in PUBLISHED.values()]
+    lines = [["best single run of each, as published", *published, "-"]]
     for network, runs in rows.groupby("network", sort=False):
         lines.append([f"`{network}`", *(cell(runs[score]) for score in PUBLISHED), str(len(runs))])
     return markdown(["network", *(NAMES[score] for score in PUBLISHED), "seeds"], lines)
 
 
 def province_table(rows):
-    """Temporal F1 and mIoU on each province held out, a row a network; the mean is of those that
-    all were run on.
+    """Temporal F1 / mIoU on each province held out, a row for each network.
+
+    The mean is of the provinces that all networks were run on.
     """
+    rows = rows[rows["split"].str.startswith("province:")]
     rows = rows.assign(province=rows["split"].str.removeprefix("province:"))
     names = sorted(rows["province"].unique())
     counts = rows.groupby("province")["network"].nunique()
@@ -150,38 +185,30 @@ def province_table(rows):
     for network, runs in rows.groupby("network", sort=False):
         each = runs.groupby("province")[["temporal_F1", "mIoU", "OA"]].mean().reindex(names)
         mean = each.loc[common].mean()
-        both = [*zip(each["temporal_F1"], each["mIoU"]), (mean["temporal_F1"], mean["mIoU"])]
-        cells = [
-            f"{change:.3f} / {overlap:.3f}" if change == change else "-" for change, overlap in both
-        ]
+        pairs = [*zip(each["temporal_F1"], each["mIoU"]), (mean["temporal_F1"], mean["mIoU"])]
+        cells = [f"{f1:.3f} / {iou:.3f}" if f1 == f1 else "-" for f1, iou in pairs]
         lines.append([f"`{network}`", *cells, f"{mean['OA']:.3f}"])
     return markdown(["network", *names, "mean of " + ", ".join(common), "mean OA"], lines)
 
 
 def cell(values, digits=4):
+    """The mean of several seeds and their spread; of one seed its value."""
     spread = f" ± {values.std():.{digits}f}" if len(values) > 1 else ""
     return f"{values.mean():.{digits}f}{spread}"
 
 
 def gaps_table(rows):
-    """One row a network: OA with all months, the points lost to gaps, ECE; mean over the seeds, and
-    their spread.
-    """
-    lost = {
-        "six in a row": "OA_6_in_a_row",
-        "30 % missing": "OA_30_missing",
-        "50 % missing": "OA_50_missing",
-    }
+    """One row for each network: OA with all months, the points lost to gaps, ECE."""
     lines = []
     for network, runs in rows.groupby("network", sort=False):
-        cells = [cell(100 * (runs["OA"] - runs[column]), 2) for column in lost.values()]
+        cells = [cell(100 * (runs["OA"] - runs[column]), 2) for column in LOST.values()]
         error = cell(runs["ECE"]) if runs["ECE"].notna().all() else "-"
         lines.append([f"`{network}`", cell(runs["OA"]), *cells, error, str(len(runs))])
-    return markdown(["network", "OA", *lost, "ECE", "seeds"], lines)
+    return markdown(["network", "OA", *LOST, "ECE", "seeds"], lines)
 
 
 def decoding_table(rows):
-    """One row a way to decode, the mean over the seeds, and their spread."""
+    """One row for each way to decode, the mean over the seeds and their spread."""
     lines = [
         [way, *(cell(runs[score]) for score in DECODED)]
         for way, runs in rows.groupby("way", sort=False)
@@ -190,36 +217,23 @@ def decoding_table(rows):
 
 
 def speed_table(speed):
-    head = [
-        "network",
-        "precision",
-        "backend",
-        "threads",
-        "series a second",
-        "x `fcn`",
-        "MFLOP a series",
-        "of the matrix rate",
-    ]
-    lines = [
-        [
-            f"`{row.network}`",
-            row.precision,
-            row.backend,
-            str(row.threads),
-            f"{row.series_per_second:,}",
-            f"{row.ratio:.1f}",
-            f"{row.MFLOP:.1f}",
-            f"{row.share_of_matrix_rate:.0%}",
-        ]
-        for row in speed.itertuples()
-    ]
+    head = ["network", "precision", "backend", "threads", "series per second"]
+    head += ["x `fcn`", "MFLOP per series", "of the matrix rate"]
+    lines = []
+    for row in speed.itertuples():
+        case = [f"`{row.network}`", row.precision, row.backend, str(row.threads)]
+        rate = [f"{row.series_per_second:,}", f"{row.ratio:.1f}", f"{row.MFLOP:.1f}"]
+        lines.append([*case, *rate, f"{row.share_of_matrix_rate:.0%}"])
     return markdown(head, lines)
 
 
+def map_speed_table(speed):
+    text = speed.astype(object).where(speed.notna(), "-").astype(str)
+    return markdown(list(speed), text.to_numpy().tolist())
+
+
 def compare_table(rows):
-    """One row a method: the mean over the seeds, and their spread where there are several; the best
-    in bold.
-    """
+    """One row for each method: the mean over the seeds, their spread, the best in bold."""
     best = rows.groupby("method")[list(NAMES)].mean().max()
 
     def shown(values):
@@ -231,48 +245,79 @@ def compare_table(rows):
         size = "-" if runs["parameters"].isna().all() else f"{runs['parameters'].iloc[0]:,.0f}"
         minutes, rate = runs["train_cpu_minutes"].mean(), runs["series_a_cpu_second"].mean()
         lines.append([f"`{method}`", *cells, size, f"{minutes:.1f}", f"{rate:,.0f}"])
-    return markdown(
-        ["method", *NAMES.values(), "parameters", "CPU minutes to train", "series a CPU second"],
-        lines,
-    )
+    facts = ["parameters", "CPU minutes to train", "series per CPU second"]
+    return markdown(["method", *NAMES.values(), *facts], lines)
 
 
 def settings_table(compared):
-    """What the validation part chose for each method (first seed) on each data set: dict of name ->
-    scores.
-    """
+    """What the validation part chose for each method (first seed). compared: name -> scores."""
     chosen = [
         table.drop_duplicates("method").set_index("method")["setting"].map(in_words)
         for table in compared.values()
     ]
-    methods = dict.fromkeys(method for each in chosen for method in each.index)
-    lines = [[f"`{method}`", *(each.get(method, "-") for each in chosen)] for method in methods]
+    methods = dict.fromkeys(method for column in chosen for method in column.index)
+    lines = [[f"`{method}`", *(column.get(method, "-") for column in chosen)] for method in methods]
     return markdown(["method", *compared], lines)
 
 
 def in_words(setting):
     """'{"h": 0.1, ...}' as 'h 0.1, ...'."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in ast.literal_eval(setting).items()
-    )
+    pairs = ast.literal_eval(setting).items()
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in pairs)
+
+
+def study_table(rows, study):
+    """Scores for each value of a study and each method, the mean over the seeds, their spread."""
+    by = [study, "method"] if study else ["method"]
+    lines = []
+    for place, runs in rows.groupby(by, sort=False):
+        where = [*map(str, place[:-1]), f"`{place[-1]}`"]
+        lines.append([*where, *(cell(runs[score]) for score in STUDIED)])
+    return markdown([*by, *(NAMES[score] for score in STUDIED)], lines)
+
+
+def transfer_table(rows):
+    """Mean scores on the other groups for each group trained on and each method."""
+    lines = []
+    for (train, method), runs in rows.groupby(["train", "method"], sort=False):
+        scores = [f"{runs[score].mean():.4f}" for score in STUDIED]
+        lines.append([str(train), f"`{method}`", *scores])
+    return markdown(["trained on", "method", *(NAMES[score] for score in STUDIED)], lines)
 
 
 def baseline_speed_table(speed):
+    columns = ["method", "breaks, series/s", "labels, series/s"]
     lines = [
         [f"`{method}`", "-" if breaks != breaks else f"{breaks:,.0f}", f"{labels:,.0f}"]
-        for method, breaks, labels in speed[
-            ["method", "breaks, series/s", "labels, series/s"]
-        ].to_numpy()
+        for method, breaks, labels in speed[columns].to_numpy()
     ]
-    return markdown(["method", "breaks, series a second", "labels, series a second"], lines)
+    return markdown(["method", "breaks, series per second", "labels, series per second"], lines)
 
 
-def card_table(card):
-    """Scores of the shipped weights on the test part of their training data, as their file holds
-    them.
-    """
-    rows = [[label, f"{card['metrics']['test'][name]:.4f}"] for name, label in NAMES.items()]
-    return markdown(["score", "test part"], rows)
+def card_figures(card):
+    """What the card of the shipped weights shows: dict of marker -> text."""
+    test = card["metrics"]["test"]
+    scores = [[label, f"{test[name]:.4f}"] for name, label in NAMES.items()]
+    real = rows_of("simulated_on_real").astype(str)
+    return {
+        "scores": markdown(["score", "test part"], scores),
+        "training": markdown(["what", "how"], training_facts(card)),
+        "real": markdown(list(real), real.to_numpy().tolist()),
+    }
+
+
+def training_facts(card):
+    training = TrainingCard.from_card(card)
+    settings = ", ".join(f"{name} {value}" for name, value in training.settings.items())
+    return [
+        ["series", ", ".join(f"{n} {part}" for part, n in training.series.items())],
+        ["split", f"{training.split}, seed {training.seed}"],
+        ["settings", settings],
+        ["best epoch", f"{training.best_epoch} of {training.epochs}"],
+        ["CPU minutes", str(training.cpu_minutes)],
+        ["parameters", f"{training.parameters:,}"],
+        ["cost of a change", f"{card['switch_cost']} nats, chosen on the validation part"],
+    ]
 
 
 def markdown(head, lines):
@@ -280,12 +325,21 @@ def markdown(head, lines):
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def put(text, marker, content, inline=False):
-    """Replace what stands between <!-- marker --> and <!-- /marker -->."""
-    gap = "" if inline else "\n"
-    new = f"<!-- {marker} -->{gap}{content}{gap}<!-- /{marker} -->"
-    return re.sub(rf"<!-- {marker} -->.*?<!-- /{marker} -->", lambda _: new, text, flags=re.S)
+def filled(page, text, figures):
+    """The text of a file with each figure between its markers.
+
+    Markers on one line hold one number; others hold a table. Raises InputError where a file lacks
+    the markers of a figure.
+    """
+    for marker, content in figures.items():
+        found = re.search(rf"<!-- {marker} -->(.*?)<!-- /{marker} -->", text, flags=re.S)
+        if found is None:
+            raise InputError(f"{page}: no <!-- {marker} --> ... <!-- /{marker} --> found in it")
+        gap = "\n" if "\n" in found[1] else ""
+        between = f"<!-- {marker} -->{gap}{content}{gap}<!-- /{marker} -->"
+        text = text[: found.start()] + between + text[found.end() :]
+    return text
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)
