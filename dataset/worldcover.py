@@ -126,6 +126,7 @@ def grassland(rng, site, n, plants, ground):
     power = rng.uniform(0.6, 1.6, (n, 1))
     green = grow[None] ** power
     full = np.where(managed, rng.uniform(1.5, 4.5, (n, 1)), rng.uniform(0.7, 3.5, (n, 1)))
+    full = full * np.clip(0.4 + 0.8 * site.growth.mean(), 0.5, 1)  # short where growth is short
     rest = np.where(managed, rng.uniform(0.25, 0.6, (n, 1)), rng.uniform(0.3, 0.8, (n, 1)))
     leaf_area = full * (rest + (1 - rest) * green)
     months = site.days.size

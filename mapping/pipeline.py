@@ -13,10 +13,10 @@ import torch
 from tqdm import tqdm
 
 import models
+from mapping.absent import open_for, with_absent
 from mapping.memory import give_back_memory
 from mapping.mosaic import assemble, drawing_of, empty, finish
 from mapping.products import products_for
-from mapping.stack import open_stack
 from mapping.summary import NO_LABEL, summary
 from mapping.thinned import create_store, open_store, save_shown, thinning_of
 from mapping.unfinished import (
@@ -94,7 +94,7 @@ def make_map(
     check_device(device, elsewhere=scheduler is not None)
     net = models.load(weights)
     reading = {"first_month": first_month, "scale": scale, "nodata": nodata, "offset": offset}
-    opened = open_stack(stack, bands=net.card["bands"], **reading)
+    opened = open_for(net.card, stack, **reading)
     check_network(net.card, opened)
     for note in opened.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -153,6 +153,7 @@ def chosen_precision(out, precision, net, stack, resume):
     top, columns = (height - rows) // 2, min(width, WORTH_MEASURING // rows)
     block = stack.read(slice(top, top + rows), slice(0, columns))  # (T, C, y, x)
     series = block.reshape(*block.shape[:2], -1).transpose(2, 1, 0)
+    series = with_absent(series, stack.bands, net.card["bands"])
     found = models.fastest_precision(net, series)
     print(f"precision: {found}, the faster one on this machine")
     return found

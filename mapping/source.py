@@ -78,6 +78,14 @@ def band_in(name):
     return COMMON_NAMES.get(re.sub(r"[^a-z0-9]", "", str(name or "").lower()))
 
 
+class MissingBands(InputError):
+    """Bands are missing; `there` are those that a file has."""
+
+    def __init__(self, text, there=()):
+        super().__init__(text)
+        self.there = tuple(there)
+
+
 def chosen_bands(path, names, bands):
     """Positions of `bands` among the bands of a file, whose names may be unknown (None): then it
     must hold all ten.
@@ -91,7 +99,8 @@ def chosen_bands(path, names, bands):
             if any(found)
             else f"{len(names)} bands without names"
         )
-        raise InputError(f"{path}: found {has}; expected the bands {', '.join(bands)}")
+        text = f"{path}: found {has}; expected the bands {', '.join(bands)}"
+        raise MissingBands(text, [band for band in bands if band in found])
     absent = [band for band in bands if band not in BANDS]
     if absent:
         raise InputError(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 import models
+from mapping.absent import with_absent
 from mapping.memory import give_back_memory
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
@@ -122,7 +123,8 @@ def digest_of(path):
 
 def check_network(card, stack):
     """Raise InputError unless weights with this card can label the stack."""
-    if tuple(card["bands"]) != stack.bands:
+    lacking_is_fine = "without" in card and set(stack.bands) < set(card["bands"])
+    if tuple(card["bands"]) != stack.bands and not lacking_is_fine:
         found, expected = ", ".join(stack.bands), ", ".join(card["bands"])
         raise InputError(f"{stack.path}: bands {found} found, expected {expected}")
     if len(stack.months) < SHORTEST:
@@ -196,7 +198,7 @@ def label_part(job, net, series, threads):
     """Labelled of series (N, C, T), few enough to hold the probabilities of all classes."""
     labels, sure, probabilities = models.label(
         net,
-        series,
+        with_absent(series, job.stack.bands, net.card["bands"]),
         probabilities=True,
         precision=job.precision,
         threads=threads,

@@ -1,0 +1,77 @@
+"""Maps of stacks that lack bands of the network."""
+
+import numpy as np
+import pytest
+import torch
+from stack_files import read_map, values, write_folder
+
+import models
+from mapping.absent import missing_note, with_absent
+from mapping.pipeline import make_map
+from utils.bands import BANDS, NO_OBSERVATION
+from utils.errors import InputError
+from utils.legend import URBAN
+
+SIX = ("B2", "B3", "B4", "B8A", "B11", "B12")  # Landsat and HLS
+STACK = values()
+
+
+def folder_of(path, names):
+    rows = [BANDS.index(band) for band in names]
+    return write_folder(path, STACK[:, rows], names=names)
+
+
+def weights(path, **card):
+    torch.manual_seed(0)
+    net = models.build("patchnet", bands=BANDS, legend=URBAN)
+    with torch.no_grad():
+        for each in net.parameters():
+            each.mul_(3 if each.ndim > 1 else 1)
+    models.save(path, net, **card)
+    return path
+
+
+def test_six_bands_are_mapped_as_series_without_the_others(tmp_path, capsys):
+    net = weights(tmp_path / "net.safetensors", without={"B5 B6 B7 B8": 0.31})
+    out = make_map(folder_of(tmp_path / "six", SIX), net, tmp_path / "map", page=False)
+    series = STACK.astype(np.float32)
+    series[series == NO_OBSERVATION] = np.nan
+    series[:, [BANDS.index(band) for band in BANDS if band not in SIX]] = np.nan
+    flat = series.reshape(*series.shape[:2], -1).transpose(2, 1, 0)
+    expected, _ = models.label(models.load(net), flat, precision="float32")
+    found = read_map(out)[0]["labels"].reshape(len(STACK), -1).T
+    labelled = found[:, 0] != 255
+    assert labelled.mean() > 0.9
+    assert (found == expected)[labelled].mean() > 0.999
+    said = capsys.readouterr().err
+    assert "has no B5, B6, B7, B8;" in said and "costs about 0.3 points" in said
+
+
+def test_weights_that_never_saw_bands_missing_refuse_in_one_line(tmp_path):
+    net = weights(tmp_path / "net.safetensors")
+    with pytest.raises(InputError, match="expected the bands B2, B3") as error:
+        make_map(folder_of(tmp_path / "six", SIX), net, tmp_path / "map")
+    assert "\n" not in str(error.value) and not (tmp_path / "map").exists()
+
+
+def test_two_bands_are_too_few(tmp_path):
+    net = weights(tmp_path / "net.safetensors", without={})
+    with pytest.raises(InputError, match="expected the bands"):
+        make_map(folder_of(tmp_path / "two", ("B4", "B8")), net, tmp_path / "map")
+
+
+def test_note_takes_the_narrowest_set_that_was_measured():
+    card = {"bands": BANDS, "without": {"B5 B6 B7 B8": 0.5, "B5 B6 B7": 0.3, "B11 B12": 2.0}}
+    assert "0.3 points" in missing_note(card, [band for band in BANDS if band not in ("B5", "B6")])
+    assert "not measured" in missing_note(
+        card, [band for band in BANDS if band not in ("B2", "B5")]
+    )
+
+
+def test_bands_that_are_there_come_to_their_place():
+    series = np.arange(2 * 3 * 4, dtype=np.int16).reshape(2, 3, 4)
+    whole = with_absent(series, ("B8", "B2", "B4"), BANDS)
+    assert whole.shape == (2, 10, 4)
+    np.testing.assert_array_equal(whole[:, [6, 0, 2]], series)
+    assert (np.delete(whole, [6, 0, 2], axis=1) == NO_OBSERVATION).all()
+    assert with_absent(whole, BANDS, BANDS) is whole
