@@ -145,7 +145,7 @@ def test_a_wide_spatial_window_counts_all_its_votes():
 def test_results_do_not_depend_on_the_chunks(monkeypatch):
     labels = np.random.default_rng(0).integers(-1, 3, (50, 12)).astype(np.int8)
     whole = change_months(labels), majority_filter(labels)
-    monkeypatch.setattr(changes.chunks, "__defaults__", (7,))
+    monkeypatch.setattr(changes, "CHUNK", 7)
     assert all(
         np.array_equal(a, b)
         for a, b in zip(whole, (change_months(labels), majority_filter(labels)))

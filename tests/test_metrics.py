@@ -287,7 +287,7 @@ def test_results_do_not_depend_on_the_chunks(monkeypatch):
         }
 
     whole = everything()
-    monkeypatch.setattr(changes.chunks, "__defaults__", (17,))
+    monkeypatch.setattr(changes, "CHUNK", 17)
     assert equal(whole, everything())
 
 

@@ -37,8 +37,9 @@ class Transitions(NamedTuple):
     to_class: np.ndarray
 
 
-def chunks(count, size=CHUNK):
-    """Slices that cut `count` series into parts of at most `size`."""
+def chunks(count, size=None):
+    """Return slices that cut `count` series into parts of at most `size`, CHUNK if not given."""
+    size = size or CHUNK
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
