@@ -302,10 +302,11 @@ def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
     return split_provinces(site, provinces, validation, seed, samples.y)
 
 
-def save_samples(path, samples):
+def save_samples(path, samples, **more):
     """Write the project's own .npz: reflectance as int16 x 10^4, -32768 = no observation.
 
-    Reflectance beyond -3.2767 or 3.2767 is written as that limit.
+    Reflectance beyond -3.2767 or 3.2767 is written as that limit. more: other arrays to keep in
+    the file, which `load_samples` leaves out.
     """
     limit = -NO_OBSERVATION - 1
     x = np.rint(np.clip(samples.x, -limit, limit))
@@ -321,4 +322,4 @@ def save_samples(path, samples):
             arrays[name] = getattr(samples, name)
     # An open file keeps its name: np.savez would add ".npz" to another suffix.
     with written_whole(path) as part, open(part, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays, **more)

@@ -1,0 +1,59 @@
+"""Which labelled series become samples, and what is dropped, with the reason of each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from labelling.candidates import even_shares
+from utils.changes import transitions
+
+LEAST_EVIDENCE = 0.7  # of a month; below it the month is -1
+LEAST_LABELLED = 0.5  # share of its observed months that a sample must have labels for
+LEAST_MONTHS = 12  # with an observation
+KEPT, FEW_MONTHS, NOT_SURE, NOT_NEEDED = range(4)
+REASONS = (
+    "taken",
+    f"fewer than {LEAST_MONTHS} months with an observation",
+    f"fewer than {LEAST_LABELLED:.0%} of the months could be named",
+    "its class or transition had enough samples",
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """rows: chosen series, in the order of the area; labels (N, T) int8 of all; reason (N,)."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+    reason: np.ndarray
+
+
+def choose(labels, evidence, observed, classes, samples, *, seed=0):
+    """Choose up to `samples` series, alike in number for each class and transition.
+
+    labels (N, T), -1 = none; evidence (N, T): probability of the label; observed (N, T) bool.
+    """
+    sure = np.where(evidence >= LEAST_EVIDENCE, labels, -1).astype(np.int8)
+    share = (sure >= 0).sum(axis=1) / np.maximum((labels >= 0).sum(axis=1), 1)
+    reason = np.where(share < LEAST_LABELLED, NOT_SURE, KEPT)
+    reason = np.where(observed.sum(axis=1) < LEAST_MONTHS, FEW_MONTHS, reason)
+    stratum = kinds(sure, classes)
+    rng = np.random.default_rng(seed)
+    usable = np.flatnonzero(reason == KEPT)
+    there = np.bincount(stratum[usable], minlength=classes * classes)
+    for kind, count in enumerate(even_shares(there, samples)):
+        rows = usable[stratum[usable] == kind]
+        reason[rng.permutation(rows)[count:]] = NOT_NEEDED
+    return Choice(np.flatnonzero(reason == KEPT), sure, reason)
+
+
+def kinds(labels, classes):
+    """The rarest transition of each series as from * classes + to; a stable one has to = from."""
+    first = np.take_along_axis(labels, (labels >= 0).argmax(axis=1)[:, None], 1)[:, 0]
+    kind = np.maximum(first, 0).astype(np.int64) * (classes + 1)
+    found = transitions(labels)
+    code = found.from_class.astype(np.int64) * classes + found.to_class
+    count = np.bincount(code, minlength=classes * classes)
+    order = np.argsort(-count[code], kind="stable")  # the rarest is written last
+    kind[found.series[order]] = code[order]
+    return kind

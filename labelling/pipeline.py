@@ -1,0 +1,145 @@
+"""All of label.py in order: products, candidates, their series, the months, the samples."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pyproj import Transformer
+
+from data_loader import Samples, save_samples
+from labelling.candidates import find_candidates, read_pixels
+from labelling.choose import choose
+from labelling.legends import common_legend, read_classes
+from labelling.products import find_products, with_lookup
+from labelling.report import write_report
+from labelling.rounds import ROUNDS, STEPS, find_months
+from mapping.stack import open_stack
+from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
+from utils.errors import InputError
+from utils.files import claimed
+
+BLOCKS = 8  # sites on each side of the area
+POOL = 1.25  # series read for each sample wanted: some are dropped
+FEWEST = 20  # samples; with fewer no network can be trained
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """samples: what was written; evidence (N, T): probability of each label; report: its folder."""
+
+    samples: Samples
+    evidence: np.ndarray
+    report: Path
+
+
+def label_stack(
+    stack,
+    products,
+    out,
+    *,
+    legend=None,
+    classes=None,
+    samples=10_000,
+    rounds=ROUNDS,
+    steps=STEPS,
+    product_month=7,
+    seed=0,
+    **stack_options,
+):
+    """Turn a stack and land cover products into labelled samples, and write them to `out`.
+
+    stack: path; products: [(year, path), ...]; out: .npz, and a folder of the same name with the
+    report. legend: name of a known legend for all products; classes: a table value,class instead.
+    samples: the most to take. rounds, steps: of the network, and batches of each round.
+    product_month: the month of its year that a product speaks of. stack_options: those of
+    `open_stack`. Returns Labelled. Raises InputError.
+    """
+    out = Path(out)
+    if out.suffix != ".npz":
+        raise InputError(f"--out {out}: found '{out.suffix}', expected a name that ends in .npz")
+    opened = open_stack(stack, bands=BANDS, **stack_options)
+    if len(opened.months) < SHORTEST:
+        raise InputError(
+            f"{stack}: {len(opened.months)} months found; expected at least {SHORTEST}"
+        )
+    for note in opened.notes:
+        print(f"note: {note}", file=sys.stderr)
+    given = read_classes(classes) if classes else legend
+    looked_at = find_products(products, opened, legend=given, month_of_year=product_month)
+    names = common_legend([known for _, known in looked_at])
+    looked_at = [with_lookup(product, known, names) for product, known in looked_at]
+    with claimed(out.with_suffix("")) as folder:
+        return label_in_folder(folder, out, opened, looked_at, names, samples, rounds, steps, seed)
+
+
+def label_in_folder(folder, out, stack, products, legend, most, rounds, steps, seed):
+    """What label_stack does once its input is known to be good."""
+    candidates = find_candidates(products, stack, len(legend), int(most * POOL), seed=seed)
+    check_candidates(candidates, products, legend)
+    print(
+        f"{candidates.found.sum():,} pixels with a product class, {len(candidates):,} series read"
+    )
+    x = read_pixels(stack, candidates.row, candidates.column).astype(np.float32)
+    x[x == NO_OBSERVATION] = np.nan
+    months = np.array([each.month for each in products])
+    found = find_months(
+        x,
+        candidates.classes,
+        candidates.edge,
+        months,
+        stack.bands,
+        legend,
+        rounds=rounds,
+        steps=steps,
+        seed=seed,
+    )
+    observed = np.isfinite(x).all(axis=1)
+    choice = choose(found.labels, found.evidence, observed, len(legend), most, seed=seed)
+    if len(choice.rows) < FEWEST:
+        raise InputError(
+            f"{stack.path}: {len(choice.rows)} series could be labelled; expected at least "
+            f"{FEWEST} pixels where the products agree with each other and with the series"
+        )
+    taken = samples_of(x, choice, candidates, stack, legend)
+    evidence = np.where(choice.labels >= 0, found.evidence, 0)[choice.rows].astype(np.float32)
+    write_report(folder, taken, evidence, choice, found, candidates, products)
+    save_samples(out, taken, evidence=evidence)
+    changed = (np.diff(np.maximum(taken.y, 0), axis=1) != 0).any(axis=1).sum()
+    print(f"{out}: {len(taken):,} samples, {changed:,} of them change; look at {folder}/report.md")
+    return Labelled(taken, evidence, folder)
+
+
+def check_candidates(candidates, products, legend):
+    """Raise InputError where there is nothing to learn from."""
+    paths = ", ".join(each.name for each in products)
+    if len(candidates) < FEWEST:
+        raise InputError(
+            f"--product {paths}: {len(candidates)} pixels with a class that the products agree on; "
+            f"expected at least {FEWEST}"
+        )
+    there = np.unique(candidates.classes[candidates.classes >= 0])
+    if len(there) < 2:
+        raise InputError(
+            f"--product {paths}: all pixels are {legend.names[there[0]]}; expected two classes"
+        )
+
+
+def samples_of(x, choice, candidates, stack, legend):
+    """Samples of the chosen series: sites are blocks of the area, ids say row and column."""
+    row, column = candidates.row[choice.rows], candidates.column[choice.rows]
+    height, width = stack.geobox.shape
+    block = max(1, -(-max(height, width) // BLOCKS))
+    site = [f"block_{r:02d}_{c:02d}" for r, c in zip(row // block, column // block)]
+    across, down = stack.geobox.transform @ (column + 0.5, row + 0.5)
+    to_degrees = Transformer.from_crs(stack.geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
+    return Samples(
+        x[choice.rows],
+        choice.labels[choice.rows],
+        stack.months,
+        stack.bands,
+        legend,
+        np.array([f"row_{r}_column_{c}" for r, c in zip(row, column)]),
+        np.column_stack(to_degrees.transform(across, down)),
+        np.array(site),
+    )

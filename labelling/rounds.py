@@ -1,0 +1,205 @@
+"""Find the months: a network is trained on what is known of every series, and labels the rest.
+
+What is known in the first round is what the products say. Between two years of one class the class
+holds all the time. Between two years of different classes the change may be anywhere. There the
+NEW class is taught in all months. That sounds wrong, and is what works: months before the change
+look like the many stable series of the old class, which outvote them, while what is seen only
+between such years (stubble, cleared ground, a building site) is learned as no longer the old
+class. Left out, such months are given to the old class and every change comes out late.
+(Learning from positive and unlabelled examples: Elkan & Noto 2008.)
+
+Then products and network are decoded together, the years of the products are corrected, and a
+second round begins with them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+import models
+from labelling.candidates import one_a_month
+from labelling.evidence import (
+    NETWORK_WEIGHT,
+    TRUST,
+    most_likely,
+    product_evidence,
+    trust_of,
+)
+from training.augment import AUGMENTATIONS
+
+ROUNDS = 2
+STEPS = 4_000  # batches of a round
+BATCH = 64
+LEARNING_RATE = 5e-3
+AVERAGE = 0.998  # decay of the running mean of the weights, which is what labels
+CHANGES = ("illumination", "noise", "gaps")
+SPLICED = 0.5  # share of the series of a batch that go on as another one from a random month
+BALANCE = 0.5  # power of 1 / frequency of a class by which its series are drawn; 0 = as they come
+
+
+@dataclass(frozen=True)
+class Found:
+    """labels (N, T) int8; evidence (N, T) float32, the probability of the label; trust (2,)."""
+
+    labels: np.ndarray
+    evidence: np.ndarray
+    trust: np.ndarray
+    first: np.ndarray  # (N, T) what the products alone say
+
+
+def find_months(x, classes, edge, months, bands, legend, *, rounds=ROUNDS, steps=STEPS, seed=0):
+    """Label every month of series x (N, C, T) with the help of products; returns Found.
+
+    classes, edge: (N, P); months: (P,) index of each product's month. Months before the first
+    and after the last observation of a series stay -1.
+    """
+    seen = seen_months(x)
+    trust = np.array([TRUST, TRUST])
+    length, n_classes = x.shape[2], len(legend)
+    at, yearly = years_of(classes, months)
+    first = taught = np.where(seen, labels_from_years(yearly, at, length), -1)
+    for number in range(max(1, rounds)):
+        net = trained(x, taught, bands, legend, steps=steps, seed=seed + number)
+        scores = network_scores(net, x, taught, seen)
+        for _ in range(2):  # the trust of the products follows from the labels, and they from it
+            says = product_evidence(classes, edge, months, trust, length, n_classes)
+            labels, sure = most_likely(NETWORK_WEIGHT * scores + says)
+            labels = np.where(seen, labels, -1)
+            trust = trust_of(classes, edge, months, labels)
+        if number + 1 < rounds:
+            taught = next_lesson(labels, sure, at)
+    return Found(labels, sure, trust, first)
+
+
+def seen_months(x):
+    """Months from the first to the last observation of each series: (N, C, T) -> (N, T) bool."""
+    seen = np.isfinite(x).any(axis=1)
+    after = np.maximum.accumulate(seen, axis=1)
+    before = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
+    return after & before
+
+
+def years_of(classes, months):
+    """Months with products, in order (M,), and the class that its products agree on (N, M)."""
+    return np.array(sorted(set(months))), one_a_month(classes.T, months).T
+
+
+def labels_from_years(yearly, at, steps):
+    """Labels (N, T) int8 to teach, from the classes (N, M) of the months `at` (M,); -1 = nothing.
+
+    A class is supported if the year before or after has it too. A change between two supported
+    classes teaches the new one from two months after the old one was seen (see above).
+    """
+    out = np.full((len(yearly), steps), -1, np.int8)
+    same = (yearly[:, 1:] == yearly[:, :-1]) & (yearly[:, 1:] >= 0)
+    supported = np.zeros(yearly.shape, bool)
+    supported[:, 1:] |= same
+    supported[:, :-1] |= same
+    if yearly.shape[1] <= 2:  # nothing better is known
+        supported[:] = yearly >= 0
+    for i, (start, stop) in enumerate(zip(at, at[1:])):
+        rows = same[:, i]
+        out[rows, start : stop + 1] = yearly[rows, i, None]
+        rows = ~same[:, i] & supported[:, i] & supported[:, i + 1]
+        out[rows, start + 2 : stop + 1] = yearly[rows, i + 1, None]
+    for i, month in enumerate(at):
+        rows = yearly[:, i] >= 0
+        out[rows, max(0, month - 1) : month + 2] = yearly[rows, i, None]
+    if len(at) == 1:
+        out[:] = yearly
+    return out
+
+
+def next_lesson(labels, sure, at):
+    """What the next round is taught: the years as they are now corrected, and short states.
+
+    A class that the network finds between two years, surely and for three months, is kept."""
+    yearly = labels[:, at]
+    lesson = labels_from_years(yearly, at, labels.shape[1])
+    differs = (lesson >= 0) & (lesson != labels) & (labels >= 0)
+    begin, end = yearly[:, :-1], yearly[:, 1:]
+    for i, (start, stop) in enumerate(zip(at, at[1:])):
+        part = slice(start, stop)
+        own = labels[:, part]
+        third = (own != begin[:, i, None]) & (own != end[:, i, None]) & (sure[:, part] > 0.8)
+        lesson[:, part] = np.where(differs[:, part] & third, own, lesson[:, part])
+    outside = np.arange(labels.shape[1])
+    edges = (outside < at[0] - 1) | (outside > at[-1] + 1)
+    lesson[:, edges] = np.where(sure[:, edges] > 0.8, labels[:, edges], -1)
+    return np.where(labels >= 0, lesson, -1).astype(np.int8)
+
+
+def trained(x, y, bands, legend, *, steps, seed):
+    """Return a PatchNet trained on series x (N, C, T) and labels y (N, T), -1 = not known."""
+    torch.manual_seed(seed)
+    net = models.build("patchnet", bands=bands, legend=legend)
+    mean = models.build("patchnet", bands=bands, legend=legend).requires_grad_(False)
+    x, target = models.as_tensor(x, "cpu"), torch.from_numpy(y).long()
+    for each in (net, mean):
+        each.inputs.fit(x)
+    mean.load_state_dict(net.state_dict())
+    draw = torch.from_numpy(draw_weights(y, len(legend)))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
+    )
+    net.train()
+    for step in tqdm(range(steps), unit="batch", desc="months", leave=False):
+        rows = torch.multinomial(draw, BATCH, replacement=True)
+        batch, labels = spliced(x[rows], target[rows])
+        for name in CHANGES:
+            batch, labels = AUGMENTATIONS[name](batch, labels)
+        loss = nn.functional.cross_entropy(net(batch).float(), labels, ignore_index=-1)
+        optimizer.zero_grad(set_to_none=True)
+        if torch.isfinite(loss):
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+        schedule.step()
+        follow(mean, net, min(AVERAGE, (1 + step) / (10 + step)))
+    return mean.eval()
+
+
+def follow(mean, net, decay):
+    """Move the running mean of the weights towards the network."""
+    for average, value in zip(mean.parameters(), net.parameters()):
+        average.lerp_(value.detach(), 1 - decay)
+
+
+def draw_weights(y, classes):
+    """How often each series is drawn: rare classes more often. (N, T) -> (N,)."""
+    count = np.bincount(y[y >= 0], minlength=classes)
+    weight = (count.sum() / np.maximum(count, 1)) ** BALANCE
+    labelled = (y >= 0).sum(axis=1)
+    total = np.where(y >= 0, weight[y], 0).sum(axis=1)
+    return np.where(labelled > 0, total / np.maximum(labelled, 1), 0)
+
+
+def spliced(x, y, share=SPLICED):
+    """From a random month on, a share of the series goes on as another one of the batch."""
+    batch, _, steps = x.shape
+    other = torch.randperm(batch)
+    month = (torch.rand(batch, 1) * (steps - 6) + 3).long()
+    after = (torch.arange(steps) >= month) & (torch.rand(batch, 1) < share)  # (B, T)
+    return torch.where(after[:, None], x[other], x), torch.where(after, y[other], y)
+
+
+def network_scores(net, x, taught, seen):
+    """Log likelihoods (N, K, T): log probabilities less those of the classes as they were drawn.
+
+    Without that, a class that was drawn often would be counted twice, and rare classes lost.
+    """
+    scores = np.log(np.maximum(models.predict(net, x), 1e-6))
+    weight = draw_weights(taught, scores.shape[1])
+    there = taught >= 0
+    drawn = np.bincount(
+        taught[there],
+        np.broadcast_to(weight[:, None], taught.shape)[there],
+        minlength=scores.shape[1],
+    )
+    prior = np.log(np.maximum(drawn / drawn.sum(), 1e-3))
+    scores -= prior[None, :, None].astype(np.float32)
+    return np.where(seen[:, None], scores, 0).astype(np.float32)
