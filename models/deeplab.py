@@ -40,7 +40,10 @@ class DeepLab(nn.Module):
         steps = x.shape[-1]
         low = self.low(pad_to(self.inputs(x), 4))  # (B, W, T)
         high = self.encoder(low)  # (B, 4W, T/4)
-        mean = self.mean(high.mean(-1, keepdim=True)).expand(-1, -1, high.shape[-1])
-        high = self.project(torch.cat([*(branch(high) for branch in self.pyramid), mean], dim=1))
+        mean = self.mean(high.mean(-1, keepdim=True))  # (B, 2W, 1)
+        views = [branch(high) for branch in self.pyramid]  # each (B, 2W, T/4)
+        views.append(mean.expand(-1, -1, high.shape[-1]))
+        high = self.project(torch.cat(views, dim=1))
         high = nn.functional.interpolate(high, size=low.shape[-1], mode="linear")
-        return self.score(self.decoder(torch.cat([high, low], dim=1)))[..., :steps]  # (B, K, T)
+        both = torch.cat([high, low], dim=1)  # (B, 3W, T)
+        return self.score(self.decoder(both))[..., :steps]  # (B, K, T)

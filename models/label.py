@@ -52,49 +52,53 @@ def label(
     """Return labels (N, T) int8 and confidence (N, T) float32 of series x, in one network pass.
 
     x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
-    The confidence is the probability of the label. The labels of a series are decoded together
-    with the network's `switch_cost` (see models/decode.py), 0 where training chose none.
-
-    probabilities: also return the probabilities of all classes, (N, K, T) float32.
-    evidence: (N, K, T) float32, what else is known of the classes of each month, as log
-        probabilities. It is added to the network's scores before the labels are decoded;
-        labels, confidence and probabilities are those of the sum.
-    temperature: the network's scores are divided by it first; above 1 trusts the network less.
-    precision: float32, bfloat16, or auto: a fraction of a second of measurement decides where x
-        is long, float32 where it is short. The logger `models.label` says which (level INFO).
+    Labels are decoded with the network's `switch_cost` (models/decode.py), 0 where it has none.
+    The confidence is the probability of the label.
+    probabilities: also return those of all classes, (N, K, T) float32.
+    evidence: (N, K, T) float32, log probabilities of the classes from elsewhere. They are added to
+        the network's scores. Labels, confidence and probabilities are those of the sum.
+    temperature: divides the network's scores first. Above 1 it trusts the network less.
+    precision: float32, bfloat16, or auto: for long x a short measurement decides, and the logger
+        `models.label` says which (level INFO); short x is labelled in float32.
     threads: on a CPU; torch's own number if not given.
-    whole_batches: fill up the last batch, so that no bit of a label depends on the number of
-        series beside it.
+    whole_batches: fill up the last batch, so that no bit depends on the number of series.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision {precision}: not known; expected {', '.join(PRECISIONS)}")
-    if precision == "auto":
-        long = len(x) >= WORTH_MEASURING
-        precision = fastest_precision(net, x, threads=threads) if long else "float32"
-    n, steps = len(x), x.shape[-1]
-    labels = np.empty((n, steps), np.int8)
-    confidence = np.empty((n, steps), np.float32)
-    probability = np.empty((n, classes_of(net), steps), np.float32) if probabilities else None
+    precision = chosen_precision(precision, net, x, threads)
     cost = net.card.get("switch_cost", 0)
+    n = len(x)
+    answers = room_for_answers(n, classes_of(net), x.shape[-1], probabilities)
 
     @torch.inference_mode()
     def label_batch(start):
         rows = slice(start, min(start + batch_size, n))
         batch = filled_up(x[rows], batch_size) if whole_batches else x[rows]
-        logits = logits_of(net, batch, precision)
+        logits = logits_of(net, batch, precision)  # (B, K, T)
         if temperature != 1:
             logits = logits / temperature
         if evidence is not None:
             logits = with_evidence(logits, evidence[rows])
-        chosen = decode(logits, cost)
-        there = rows.stop - rows.start  # without the series that filled up the batch
-        labels[rows] = chosen[:there].to(torch.int8).cpu().numpy()
-        if probabilities:
-            probability[rows] = logits.softmax(dim=1)[:there].cpu().numpy()
-        confidence[rows] = probability_of(chosen, logits)[:there].cpu().numpy()
+        parts = answers_of(logits, cost, probabilities)
+        for whole, part in zip(answers, parts):
+            whole[rows] = part[: rows.stop - rows.start].cpu().numpy()  # without the filling
 
     in_threads(label_batch, range(0, n, batch_size), threads, on_gpu=device_of(net).type == "cuda")
-    return (labels, confidence, probability) if probabilities else (labels, confidence)
+    return answers
+
+
+def room_for_answers(series, classes, months, probabilities):
+    """Empty arrays for what `answers_of` gives of all batches."""
+    labels = np.empty((series, months), np.int8)
+    confidence = np.empty((series, months), np.float32)
+    if not probabilities:
+        return labels, confidence
+    return labels, confidence, np.empty((series, classes, months), np.float32)
+
+
+def answers_of(logits, switch_cost, probabilities):
+    """Labels (B, T) int8, confidence (B, T) and perhaps probabilities (B, K, T) of scores."""
+    chosen = decode(logits, switch_cost)
+    answers = [chosen.to(torch.int8), probability_of(chosen, logits)]
+    return [*answers, logits.softmax(dim=1)] if probabilities else answers
 
 
 def label_plain(net, x, *, evidence=None, temperature=1.0):
@@ -122,6 +126,16 @@ def predict(net, x, *, batch_size=BATCH):
     return out
 
 
+def chosen_precision(precision, net, x, threads):
+    """float32 or bfloat16, where `precision` may also be auto."""
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision}: not known; expected {', '.join(PRECISIONS)}")
+    if precision != "auto":
+        return precision
+    long = len(x) >= WORTH_MEASURING
+    return fastest_precision(net, x, threads=threads) if long else "float32"
+
+
 def fastest_precision(net, x, *, threads=None):
     """Return "float32" or "bfloat16", whichever labels series like x (N, C, T) faster here.
 
@@ -132,7 +146,9 @@ def fastest_precision(net, x, *, threads=None):
     threads = threads or torch.get_num_threads()
 
     def seconds(precision, each):
-        series = x[np.arange(each * threads) % len(x)]
+        series = x[: each * threads]  # as x lies in memory, which matters
+        if len(series) < each * threads:
+            series = x[np.arange(each * threads) % len(x)]
         started = time.perf_counter()
         label(net, series, precision=precision, threads=threads, batch_size=each)
         return time.perf_counter() - started

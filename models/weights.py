@@ -15,10 +15,14 @@ from utils.errors import InputError
 from utils.files import written_whole
 from utils.legend import URBAN, Legend
 
+# What reading a damaged file raises, from safetensors, json, torch and our own look at the card.
+DAMAGED = (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, OSError, EOFError)
+
 
 def save(path, net, **metadata):
-    """Write one .safetensors: the weights, and in its metadata the card with what is given here
-    (training, metrics).
+    """Write one .safetensors that `load` needs nothing else for.
+
+    Its metadata holds the card of the network with what is given here: training, metrics.
     """
     card = net.card | metadata
     legend = {"names": card["legend"].names, "colours": card["legend"].colours}
@@ -41,15 +45,7 @@ def load(path, device="cpu"):
         net = load_published(path) if path.suffix == ".pth" else load_safetensors(path)
     except InputError:
         raise
-    except (
-        SafetensorError,
-        RuntimeError,
-        KeyError,
-        ValueError,
-        TypeError,
-        OSError,
-        EOFError,
-    ) as error:
+    except DAMAGED as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
             f"{path}: not readable as weights ({reason}); expected a file of run.py"
@@ -58,17 +54,20 @@ def load(path, device="cpu"):
 
 
 def load_safetensors(path):
+    """Return the network in a .safetensors of this project."""
     if path.suffix != ".safetensors":
         raise InputError(
-            f"{path}: weights of type '{path.suffix}' found; expected .safetensors (pickles are refused)"
+            f"{path}: weights of type '{path.suffix}' found; "
+            "expected .safetensors (pickles are refused)"
         )
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
-        if "tsscd" not in metadata:
-            raise InputError(
-                f"{path}: no network described in it; expected a .safetensors that run.py wrote"
-            )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+        # safe_open gives no mapping: it has keys() alone.
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if "tsscd" not in metadata:
+        raise InputError(
+            f"{path}: no network described in it; expected a .safetensors that run.py wrote"
+        )
     card = json.loads(metadata["tsscd"])
     oldest = READABLE_FROM.get(card["network"], 1)
     if not oldest <= card["version"] <= VERSION:
