@@ -1,18 +1,19 @@
-"""Ways from monthly class scores to labels, on the validation parts of the runs that accuracy.py made: decoding.csv.
+"""Ways from monthly class scores to labels, on the validation parts of the runs of accuracy.py.
 
     python benchmarks/decoding.py
 
-Of the default network on each seed's own split, all of validation, for validation chooses the way (and its strength):
+Writes benchmarks/decoding.csv. The network is the default one, on the split of each seed. All of
+the validation part is used, because validation chooses the way and its strength:
 
-    each month by itself              the class with the highest score
-    majority filter                   the same, then the majority of 3 months, as published
-    one cost for every change         what the network does: utils/decode.py, one cost for all transitions
-    learned costs                     Viterbi with -log of the transition probabilities of the training labels, scaled
+    each month by itself        the class with the highest score
+    majority filter             the same, then the majority of 3 months, as published
+    one cost for every change   what the network does (models/decode.py)
+    learned costs               Viterbi with -log of the transition probabilities of the training
+                                labels, scaled
 
 Scores are of the labels as they come out, without a filter after them.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -23,10 +24,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
-from data_loader import load_samples, split_samples
+from benchmarks.accuracy import finished_runs
+from data_loader import load_samples
 from models.decode import decode
+from training.card import TrainingCard
 from training.loop import SWITCH_COSTS
 from utils.changes import majority_filter
+from utils.errors import InputError, run_main
+from utils.files import written_whole
+from utils.flags import Parser
 from utils.metrics import scores, selection_score
 
 HERE = Path(__file__).parent
@@ -34,68 +40,72 @@ SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1", "tempo
 STRENGTHS = (0.25, 0.5, 1.0, 2.0)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+def make_parser():
+    parser = Parser(__doc__)
     parser.add_argument("--network", default="patchnet", help="of the runs")
     parser.add_argument("--out", default=HERE / "decoding.csv", type=Path, help="table")
-    args = parser.parse_args()
+    return parser
+
+
+def main():
+    options = make_parser().parse_args()
     rows = []
-    for path in sorted(HERE.glob(f"runs/*-site-{args.network}-*/scores.json")):
-        options = json.loads(path.with_name("config.json").read_text())["options"]
-        samples = load_samples(options["data"])
-        parts = split_samples(samples, options["split"], seed=options["seed"])
-        train, validation = (samples.take(parts[part]) for part in ("train", "validation"))
-        net = models.load(path.with_name("weights.safetensors"))
-        same = {"data": Path(options["data"]).name, "seed": options["seed"]}
+    for folder in finished_runs(f"*-site-{options.network}-*"):
+        run = json.loads((folder / "config.json").read_text())["options"]
+        net = models.load(folder / "weights.safetensors")
+        samples, card = load_samples(run["data"]), TrainingCard.from_card(net.card)
+        train, validation = (
+            samples.take(card.rows(part, samples)) for part in ("train", "validation")
+        )
+        same = {"data": Path(run["data"]).name, "seed": run["seed"]}
         rows += [same | row for row in ways(models.predict(net, validation.x), train, validation)]
+    if not rows:
+        raise InputError(f"{HERE / 'runs'}: no runs found; expected those of accuracy.py")
     table = pd.DataFrame(rows)
-    table.to_csv(args.out, index=False)
-    print(
-        table.groupby(["data", "way"], sort=False)[list(SCORES)]
-        .mean()
-        .to_string(float_format="{:.4f}".format)
-    )
+    with written_whole(options.out) as path:
+        table.to_csv(path, index=False)
+    mean = table.groupby(["data", "way"], sort=False)[list(SCORES)].mean()
+    print(mean.to_string(float_format="{:.4f}".format))
 
 
 def ways(probability, train, validation):
-    """One row a way to decode the probabilities (N, K, T) of the validation samples; the best
-    strength of each.
-    """
-    logits = (
-        torch.from_numpy(probability).clamp_min(1e-9).log()
-    )  # the softmax shifts every class alike
+    """One row for each way to decode the probabilities (N, K, T), with its best strength."""
+    logits = torch.from_numpy(probability).clamp_min(1e-9).log()  # (N, K, T)
     own = logits.argmax(dim=1).numpy().astype(np.int8)
     costs = transition_costs(train.y, len(train.legend))
     tried = {
-        "each month by itself": [(0, own)],
-        "majority filter": [(3, majority_filter(own, 3))],
-        "one cost for every change": [
-            (c, decode(logits, c).numpy().astype(np.int8)) for c in SWITCH_COSTS
-        ],
-        "learned costs": [(s, viterbi(logits, s * costs)) for s in STRENGTHS],
+        "each month by itself": {0: own},
+        "majority filter": {3: majority_filter(own, 3)},
+        "one cost for every change": {
+            cost: decode(logits, cost).numpy().astype(np.int8) for cost in SWITCH_COSTS
+        },
+        "learned costs": {strength: viterbi(logits, strength * costs) for strength in STRENGTHS},
     }
-    for way, found in tried.items():
-        each = [
+    for way, labelled in tried.items():
+        found = [
             scores(validation.y, labels, len(validation.legend)) | {"strength": strength}
-            for strength, labels in found
+            for strength, labels in labelled.items()
         ]
-        best = max(each, key=selection_score)
+        best = max(found, key=selection_score)
         yield {"way": way, "strength": best["strength"]} | {name: best[name] for name in SCORES}
 
 
 def transition_costs(y, classes):
-    """-log of the probability of each class after each, (K, K), of labels y (N, T), -1 = none; each
-    counts 1 more.
+    """-log of the probability of each class after each, (K, K), from labels y (N, T), -1 = none.
+
+    Each pair counts once more than it occurs, so that no pair is impossible.
     """
     counts = np.ones((classes, classes))
-    known = (y[:, :-1] >= 0) & (y[:, 1:] >= 0)
-    np.add.at(counts, (y[:, :-1][known], y[:, 1:][known]), 1)
+    before, after = y[:, :-1], y[:, 1:]
+    known = (before >= 0) & (after >= 0)
+    np.add.at(counts, (before[known], after[known]), 1)
     return torch.from_numpy(-np.log(counts / counts.sum(axis=1, keepdims=True))).float()
 
 
 def viterbi(logits, costs):
-    """The path with the highest sum of logits (N, K, T) less costs (K, K) [from, to]: labels (N, T)
-    int8.
+    """The path with the highest sum of logits (N, K, T) less costs (K, K) [from, to].
+
+    Returns labels (N, T) int8.
     """
     total, before = logits[:, :, 0], []
     for month in range(1, logits.shape[2]):
@@ -109,4 +119,4 @@ def viterbi(logits, costs):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -6,12 +6,10 @@ On the test part of each run: overall accuracy as it is, with 30 % and 50 % of t
 random, with six months in a row missing in every series; and the expected calibration error of the
 monthly probabilities (15 bins).
 
-The row 'nearest' is no network: it knows the true label of every month that is left and gives the
-missing ones that of the nearest. What it loses is lost to whoever does not guess better than that
-in which missing month a change was.
+The row 'nearest' is a reference, not a network. It is given the true labels of the remaining months
+and copies the nearest one into each gap. Its loss shows what the gaps alone cost.
 """
 
-import argparse
 import json
 import sys
 from functools import partial
@@ -21,52 +19,66 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
-from accuracy import split_name
-
 import models
-from data_loader import load_samples, split_samples
+from benchmarks.accuracy import finished_runs, split_name
+from data_loader import load_samples
+from training.card import TrainingCard
+from utils.errors import InputError, run_main
+from utils.files import written_whole
+from utils.flags import Parser
 from utils.metrics import expected_calibration_error
 
 HERE = Path(__file__).parent
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+def make_parser():
+    parser = Parser(__doc__)
     parser.add_argument("--out", default=HERE / "robustness.csv", type=Path, help="table")
-    args = parser.parse_args()
+    return parser
+
+
+def main():
+    options = make_parser().parse_args()
+    folders = finished_runs("*-site-*", "*-later-*")
+    if not folders:
+        raise InputError(f"{HERE / 'runs'}: no runs found; expected those of accuracy.py")
     rows = []
-    for path in sorted(
-        [*HERE.glob("runs/*-site-*/scores.json"), *HERE.glob("runs/*-later-*/scores.json")]
-    ):
-        options = json.loads(path.with_name("config.json").read_text())["options"]
-        samples = load_samples(options["data"])
-        test = samples.take(split_samples(samples, options["split"], seed=options["seed"])["test"])
-        net = models.load(path.with_name("weights.safetensors"))
-        same = {
-            "data": Path(options["data"]).name,
-            "split": split_name(options),
-            "seed": options["seed"],
-        }
-        rows.append(
-            same
-            | {
-                "network": options["model"],
-                **accuracy_with_gaps(test, partial(label_rest, net)),
-                "ECE": expected_calibration_error(models.predict(net, test.x), test.y),
-            }
-        )
-        if not any(row["network"] == "nearest" and same.items() <= row.items() for row in rows):
-            rows.append(same | {"network": "nearest", **accuracy_with_gaps(test, nearest)})
+    for folder in folders:
+        rows += rows_of(folder, with_nearest=rows)
     table = pd.DataFrame(rows)
-    table.to_csv(args.out, index=False)
+    with written_whole(options.out) as place:
+        table.to_csv(place, index=False)
     print(table.to_string(index=False, float_format="{:.4f}".format))
 
 
-def accuracy_with_gaps(samples, labels_of):
-    """OA with no, 30 %, 50 % more months missing, and with six in a row.
+def rows_of(folder, with_nearest):
+    """The row of one run, and the row 'nearest' of its test part where it is not there yet.
 
-    labels_of(samples, gone) gives labels (N, T) without a look at the months `gone` (N, T), the
-    same for every network.
+    with_nearest: the rows so far.
+    """
+    options = json.loads((folder / "config.json").read_text())["options"]
+    net = models.load(folder / "weights.safetensors")
+    samples = load_samples(options["data"])
+    test = samples.take(TrainingCard.from_card(net.card).rows("test", samples))
+    same = {
+        "data": Path(options["data"]).name,
+        "split": split_name(options),
+        "seed": options["seed"],
+    }
+    error = expected_calibration_error(models.predict(net, test.x), test.y)
+    lost = accuracy_with_gaps(test, partial(label_rest, net))
+    rows = [same | {"network": options["model"], **lost, "ECE": error}]
+    known = [row for row in with_nearest if row["network"] == "nearest"]
+    if not any(same.items() <= row.items() for row in known):
+        rows.append(same | {"network": "nearest", **accuracy_with_gaps(test, nearest)})
+    return rows
+
+
+def accuracy_with_gaps(samples, labels_of):
+    """OA with all months, with six in a row missing, with 30 % and with 50 % missing.
+
+    labels_of(samples, gone) gives labels (N, T) without a look at the months `gone` (N, T). The
+    same months are gone for every network.
     """
     random = np.random.default_rng(0)
     n, steps = samples.y.shape
@@ -91,7 +103,7 @@ def label_rest(net, samples, gone):
 
 
 def nearest(samples, gone):
-    """True labels, where the months are gone that of the nearest month left, the earlier of two."""
+    """True labels; where a month is gone, that of the nearest month left, the earlier of two."""
     month = np.arange(gone.shape[1])
     labels = samples.y.copy()
     for row, left in zip(labels, ~gone):
@@ -101,4 +113,4 @@ def nearest(samples, gone):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

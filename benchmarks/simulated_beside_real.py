@@ -7,18 +7,21 @@ China's coast, roofs of Changsha. Beside each stands the simulated class nearest
 regions with the nearest climate.
 """
 
-import argparse
 import csv
 import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError, run_main
 from utils.files import written_whole
+from utils.flags import Parser
 
-BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
+ROOT = Path(__file__).resolve().parents[1]
+PRINTED = [("median", "B4"), ("median", "B8"), ("median", "B11"), ("noise", "B4"), ("noise", "B8")]
 SHOWN = ("B2", "B4", "B8", "B11", "NDVI")
 # Real group, simulated class id, simulated regions (prefix of `site`).
 PAIRS = (
@@ -40,19 +43,17 @@ def load(path):
 
 
 def missing_to_nan(x):
-    return np.where(x == -32768, np.nan, x / 1e4)
+    return np.where(x == NO_OBSERVATION, np.nan, x / 1e4)
 
 
 def rondonia(path, name):
-    """Series (n, 10, 13) of one label, monthly medians of the 16-day looks, and the calendar month
-    0-11 of each.
-    """
+    """Series (n, 10, 13) of one label, as monthly medians, and the calendar month 0-11 of each."""
     data = load(path)
     months = data["dates"].astype("M8[M]")
     x = missing_to_nan(data["x"][data["label"] == name])
-    return np.stack(
-        [np.nanmedian(x[..., months == m], -1) for m in np.unique(months)], -1
-    ), np.unique(months).astype(int) % 12
+    each = np.unique(months)
+    medians = [np.nanmedian(x[..., months == month], -1) for month in each]
+    return np.stack(medians, -1), each.astype(int) % 12
 
 
 def coast(path, label):
@@ -73,88 +74,68 @@ def changsha(path):
     except rasterio.errors.RasterioIOError:
         raise InputError(f"{path}: cannot be read, expected the GeoTIFF of 640 bands") from None
     x = np.where((x == 0) | (x == 32767), np.nan, x / 1e4)
-    return x[np.nanmedian(index(x), 1) < 0.2], (
-        np.datetime64("2019-02", "M").astype(int) + np.arange(64)
-    ) % 12
+    months = np.datetime64("2019-02", "M").astype(int) + np.arange(64)
+    return x[np.nanmedian(ndvi(x), 1) < 0.2], months % 12
 
 
 def simulated(path, label, regions):
-    """Series (n, 10, 48) that are `label` throughout, of the regions, and the calendar month of
-    each.
-    """
+    """Series (n, 10, 48) of these regions, `label` throughout, and their calendar months."""
     data = load(path)
-    rows = (data["y"] == label).all(1) & np.array(
-        [site.startswith(regions) for site in data["site"]]
-    )
-    months = np.datetime64(str(data["first_month"][0]), "M").astype(int) + np.arange(
-        data["y"].shape[1]
-    )
+    inside = np.array([site.startswith(regions) for site in data["site"]])
+    rows = (data["y"] == label).all(1) & inside
+    first = np.datetime64(str(data["first_month"][0]), "M").astype(int)
+    months = first + np.arange(data["y"].shape[1])
     return missing_to_nan(data["x"][rows]), months % 12
 
 
-def index(x):
-    """NDVI, (n, T)."""
+def ndvi(x):
+    """NDVI of series (n, 10, T): (n, T)."""
     return (x[:, 6] - x[:, 2]) / np.maximum(x[:, 6] + x[:, 2], 1e-3)
 
 
 def by_month(values, months):
     """5, 50 and 95 % of (n, T) values in each calendar month, (12, 3); NaN where there is none."""
     months = np.broadcast_to(months, values.shape)
-    none = [np.nan] * 3
-    return np.array(
-        [
-            np.nanpercentile(values[months == m], [5, 50, 95])
-            if np.isfinite(values[months == m]).any()
-            else none
-            for m in range(12)
-        ]
-    )
+    found = np.full((12, 3), np.nan)
+    for month in range(12):
+        seen = values[months == month]
+        if np.isfinite(seen).any():
+            found[month] = np.nanpercentile(seen, [5, 50, 95])
+    return found
+
+
+def noise(values):
+    """Spread of the second differences along time, over the root of 6."""
+    return 1.4826 * np.nanmedian(np.abs(np.diff(values, 2))) / np.sqrt(6)
 
 
 def measures(x, months):
-    """What the table compares, {(measure, band): value}. Noise: spread of the second differences
-    over the root of 6.
-    """
+    """What the table compares: dict of (measure, band) -> value."""
     found = {}
-    for b, band in enumerate(BANDS):
-        for name, value in zip(
-            ("5 %", "median", "95 %"), np.nanpercentile(x[:, b], [5, 50, 95]), strict=True
-        ):
-            found[name, band] = value
-        found["noise", band] = 1.4826 * np.nanmedian(np.abs(np.diff(x[:, b], 2))) / np.sqrt(6)
-    ndvi = index(x)
-    median = by_month(ndvi, months)[:, 1]
-    found["lowest monthly median", "NDVI"], found["highest monthly median", "NDVI"] = (
-        np.nanmin(median),
-        np.nanmax(median),
-    )
+    for place, band in enumerate(BANDS):
+        low, median, high = np.nanpercentile(x[:, place], [5, 50, 95])
+        found |= {("5 %", band): low, ("median", band): median, ("95 %", band): high}
+        found["noise", band] = noise(x[:, place])
+    greenness = ndvi(x)
+    median = by_month(greenness, months)[:, 1]
+    found["lowest monthly median", "NDVI"] = np.nanmin(median)
+    found["highest monthly median", "NDVI"] = np.nanmax(median)
     found["month of the highest median", "NDVI"] = np.nanargmax(median) + 1
-    found["noise", "NDVI"] = 1.4826 * np.nanmedian(np.abs(np.diff(ndvi, 2))) / np.sqrt(6)
+    found["noise", "NDVI"] = noise(greenness)
     found["missing months", "all"] = np.isnan(x[:, 0]).mean()
     found["series", "all"] = len(x)
     return found
 
 
 def figure(groups):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    plot, axes = plt.subplots(
-        len(groups), len(SHOWN), figsize=(16, 2.6 * len(groups)), sharex=True, layout="constrained"
-    )
+    """A row for each group, a column for each band or index; real and simulated series."""
+    size = (16, 2.6 * len(groups))
+    plot = Figure(figsize=size, layout="constrained")
+    axes = plot.subplots(len(groups), len(SHOWN), sharex=True)
     for row, (name, real, made) in zip(axes, groups, strict=True):
         for axis, band in zip(row, SHOWN, strict=True):
-            for (x, months), colour, label in (
-                (real, "#cc3311", "real"),
-                (made, "#0077bb", "simulated"),
-            ):
-                spread = by_month(index(x) if band == "NDVI" else x[:, BANDS.index(band)], months)
-                axis.fill_between(
-                    np.arange(1, 13), spread[:, 0], spread[:, 2], color=colour, alpha=0.2, lw=0
-                )
-                axis.plot(np.arange(1, 13), spread[:, 1], color=colour, label=label)
+            draw(axis, band, real, "#cc3311", "real")
+            draw(axis, band, made, "#0077bb", "simulated")
             axis.set_title(band)
             axis.set_xticks([1, 4, 7, 10], ["Jan", "Apr", "Jul", "Oct"])
             axis.set_ylim(*((-0.2, 1) if band == "NDVI" else (0, None)))
@@ -166,64 +147,62 @@ def figure(groups):
     return plot
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0],
-        allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+def draw(axis, band, series, colour, label):
+    """The median and the spread of one group by calendar month."""
+    x, months = series
+    values = ndvi(x) if band == "NDVI" else x[:, BANDS.index(band)]
+    low, median, high = by_month(values, months).T
+    month = np.arange(1, 13)
+    axis.fill_between(month, low, high, color=colour, alpha=0.2, lw=0)
+    axis.plot(month, median, color=colour, label=label)
+
+
+def make_parser():
+    parser = Parser(__doc__)
     files = parser.add_argument_group("files")
     files.add_argument(
         "--shared", type=Path, default=Path("../shared/data"), help="folder of the real series"
     )
     files.add_argument(
-        "--data", type=Path, default=Path("dataset/urban.npz"), help="the simulated set"
+        "--data", type=Path, default=ROOT / "dataset" / "urban.npz", help="the simulated set"
     )
-    files.add_argument(
-        "--table",
-        type=Path,
-        default=Path("benchmarks/simulated_beside_real.csv"),
-        help="table to write",
-    )
-    files.add_argument(
-        "--figure", type=Path, default=Path("img/simulated_beside_real.png"), help="figure to write"
-    )
-    args = parser.parse_args(argv)
+    table = ROOT / "benchmarks" / "simulated_beside_real.csv"
+    files.add_argument("--table", type=Path, default=table, help="table to write")
+    picture = ROOT / "img" / "simulated_beside_real.png"
+    files.add_argument("--figure", type=Path, default=picture, help="figure to write")
+    return parser
+
+
+def main():
+    options = make_parser().parse_args()
+    shared = options.shared
     real = (
-        rondonia(args.shared / "rondonia.npz", "Forest"),
-        rondonia(args.shared / "rondonia.npz", "Pasture"),
-        coast(args.shared / "coast_train.npz", 4),
-        coast(args.shared / "coast_train.npz", 0),
-        changsha(args.shared / "changsha_stable.tif"),
+        rondonia(shared / "rondonia.npz", "Forest"),
+        rondonia(shared / "rondonia.npz", "Pasture"),
+        coast(shared / "coast_train.npz", 4),
+        coast(shared / "coast_train.npz", 0),
+        changsha(shared / "changsha_stable.tif"),
     )
     groups = [
-        (name, series, simulated(args.data, label, regions))
+        (name, series, simulated(options.data, label, regions))
         for (name, label, regions), series in zip(PAIRS, real, strict=True)
     ]
-    with written_whole(args.table) as path, open(path, "w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["group", "measure", "band", "real", "simulated"])
-        for name, series, made in groups:
-            one, other = measures(*series), measures(*made)
-            table.writerows(
-                [name, *key, round(float(one[key]), 4), round(float(other[key]), 4)] for key in one
-            )
-            print(
-                f"{name:22s} real / simulated  "
-                + "  ".join(
-                    f"{measure} {band} {one[measure, band]:.3f} / {other[measure, band]:.3f}"
-                    for measure, band in (
-                        ("median", "B4"),
-                        ("median", "B8"),
-                        ("median", "B11"),
-                        ("noise", "B4"),
-                        ("noise", "B8"),
-                    )
-                )
-            )
-    with written_whole(args.figure) as path:
+    with written_whole(options.table) as path, open(path, "w", newline="") as file:
+        write_table(csv.writer(file, lineterminator="\n"), groups)
+    with written_whole(options.figure) as path:
         figure(groups).savefig(path, dpi=80)
-    print(f"{args.table}, {args.figure}")
+    print(f"{options.table}, {options.figure}")
+
+
+def write_table(table, groups):
+    """Write all measures of all groups, and print some."""
+    table.writerow(["group", "measure", "band", "real", "simulated"])
+    for name, series, made in groups:
+        real, simulated = measures(*series), measures(*made)
+        for key, value in real.items():
+            table.writerow([name, *key, round(float(value), 4), round(float(simulated[key]), 4)])
+        shown = [f"{' '.join(key)} {real[key]:.3f} / {simulated[key]:.3f}" for key in PRINTED]
+        print(f"{name:22s} real / simulated  " + "  ".join(shown))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """How hard the simulated set is: a random forest on single months, and a network's learning curve.
 
-    python benchmarks/simulated_difficulty.py                    the random forest (some minutes)
-    python benchmarks/simulated_difficulty.py --model unet       the learning curve of a network (an hour or so)
+    python benchmarks/simulated_difficulty.py                    # the random forest (some minutes)
+    python benchmarks/simulated_difficulty.py --model unet       # a learning curve (about an hour)
 
 Whole sites are held out: 8 of 80 for the test, 8 for the choice of the epoch. The table,
 benchmarks/simulated_difficulty.csv, keeps the rows of other methods and replaces those of this one.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -17,8 +16,9 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from data_loader import load_samples, split_samples
-from utils.errors import InputError, run_main
+from utils.errors import run_main
 from utils.files import written_whole
+from utils.flags import Parser, whole_number
 
 SIZES = (100, 300, 1000, 3000, 9600)  # training series
 
@@ -32,8 +32,9 @@ def months_of(samples, rows):
 
 
 def forest(samples, parts, args):
-    """Overall accuracy of a random forest that sees one month at a time. It learns from the
-    validation part too.
+    """Overall accuracy of a random forest that sees one month at a time.
+
+    It learns from the validation part too.
     """
     from sklearn.ensemble import RandomForestClassifier
 
@@ -63,8 +64,9 @@ def forest(samples, parts, args):
 
 
 def curve(samples, parts, args):
-    """Overall accuracy of a network after training on more and more series, each for a like number
-    of steps.
+    """Overall accuracy of a network after training on more and more series.
+
+    Each training has about as many steps as the others.
     """
     import torch
 
@@ -100,12 +102,8 @@ def curve(samples, parts, args):
     return rows
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0],
-        allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+def make_parser():
+    parser = Parser(__doc__)
     files = parser.add_argument_group("files")
     files.add_argument(
         "--data", type=Path, default=Path("dataset/urban.npz"), help="the simulated set"
@@ -121,22 +119,28 @@ def main(argv=None):
         "--model", help="a network of models/: its learning curve instead of the random forest"
     )
     what.add_argument(
-        "--epochs", type=int, default=20, help="epochs of the largest part; smaller ones take more"
+        "--epochs",
+        type=whole_number(at_least=1),
+        default=20,
+        help="epochs of the largest part; smaller ones take more",
     )
-    what.add_argument("--trees", type=int, default=300, help="trees of the random forest")
+    what.add_argument(
+        "--trees", type=whole_number(at_least=1), default=300, help="trees of the random forest"
+    )
     what.add_argument(
         "--months",
-        type=int,
+        type=whole_number(at_least=1),
         default=150_000,
         help="months that the random forest learns from, at most",
     )
-    what.add_argument("--seed", type=int, default=0, help="seed of the split and of the training")
-    args = parser.parse_args(argv)
-    for flag in ("epochs", "trees", "months"):
-        if getattr(args, flag) < 1:
-            raise InputError(
-                f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least 1"
-            )
+    what.add_argument(
+        "--seed", type=whole_number(at_least=0), default=0, help="of the split and of the training"
+    )
+    return parser
+
+
+def main():
+    args = make_parser().parse_args()
     samples = load_samples(args.data)
     parts = split_samples(samples, "site", validation=0.1, test=0.1, seed=args.seed)
     rows = pd.DataFrame(curve(samples, parts, args) if args.model else forest(samples, parts, args))

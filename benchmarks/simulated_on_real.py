@@ -1,13 +1,14 @@
-"""What weights trained on the simulated set alone say of real series: benchmarks/simulated_on_real.csv.
+"""What weights trained on the simulated set alone say of real series: simulated_on_real.csv.
 
-    python benchmarks/simulated_on_real.py --shared ../shared/data      (needs requirements-map.txt)
+    python benchmarks/simulated_on_real.py --shared ../shared/data
 
-No pixel of these has a monthly label. Changsha's industrial block should be impervious surface without change; the
-block that was built on should go from vegetation to bare soil in 2021-08 to 2021-10 and to impervious surface from
-about 2022-11; Rondonia's forest should be woodland, its pasture grassland, both without change in their one year.
+Needs `pip install -r mapping/requirements.txt`. No pixel of these series has a monthly label, so
+this is what should be found: the industrial block of Changsha is impervious surface without
+change. The other block goes from vegetation to bare soil in 2021-08 to 2021-10, and to impervious
+surface from about 2022-11. The forest of Rondonia is woodland, its pasture grassland, both
+without change in their one year.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,9 +17,13 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
-from data_loader import NO_OBSERVATION, load_samples
+from data_loader import load_samples
 from mapping.stack import open_stack
+from utils.bands import NO_OBSERVATION
 from utils.changes import change_months
+from utils.errors import run_main
+from utils.files import written_whole
+from utils.flags import Parser
 
 HERE = Path(__file__).parent
 PERIODS = {
@@ -31,33 +36,34 @@ PERIODS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+def make_parser():
+    parser = Parser(__doc__)
     parser.add_argument(
         "--shared", default="../shared/data", type=Path, help="folder of the real series"
     )
     parser.add_argument("--weights", default="model_data/urban.safetensors", help="network to ask")
     parser.add_argument("--out", default=HERE / "simulated_on_real.csv", type=Path, help="table")
-    args = parser.parse_args()
-    net = models.load(args.weights)
+    return parser
+
+
+def main():
+    options = make_parser().parse_args()
+    net = models.load(options.weights)
     rows = []
     for name, periods in PERIODS.items():
-        x, months = pixels(args.shared / f"{name}.tif")
+        x, months = pixels(options.shared / f"{name}.tif")
         labels, confidence = models.label(net, x)
         for period, first, last in periods:
             when = (months >= np.datetime64(first)) & (months <= np.datetime64(last))
             rows.append(row(name, period, labels[:, when], confidence[:, when], net.card["legend"]))
-    samples = load_samples(args.shared / "rondonia.npz")
+    samples = load_samples(options.shared / "rondonia.npz")
     labels, confidence = models.label(net, samples.x)
     for k, kind in enumerate(samples.legend.names):
         own = (samples.y == k).any(1)
         rows.append(row("rondonia", kind, labels[own], confidence[own], net.card["legend"]))
     table = pd.DataFrame(rows)
-    table.to_csv(args.out, index=False)
+    with written_whole(options.out) as path:
+        table.to_csv(path, index=False)
     print(table.to_string(index=False, float_format="{:.3f}".format))
 
 
@@ -84,4 +90,4 @@ def row(what, part, labels, confidence, legend):
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)
