@@ -1,4 +1,4 @@
-"""Say how far a map can be trusted: sample, blind interpretation, accuracy and areas with intervals.
+"""Say how far a map can be trusted: a sample, blind interpretation, accuracy, areas and dates.
 
 python assess.py design maps/city --points 600 --out assess/city     # strata, points, a page
 (double click assess/city/index.html, interpret, save reference.csv into assess/city)

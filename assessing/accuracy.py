@@ -1,7 +1,7 @@
 """What is estimated of classes and of change, as rows of tables.
 
-Scopes are all months, a year, a month, or change. Of a year, each point counts with the share of its months: so a year's overall accuracy is
-the share of area and months in which the map is right.
+Scopes are all months, a year, a month, or change. Of a year, each point counts with the share of
+its months: so a year's overall accuracy is the share of area and months in which the map is right.
 """
 
 from typing import NamedTuple

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from assessing.stacks import chip
+from assessing.stacks import chip, inside
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.files import written_whole
 
@@ -39,7 +39,8 @@ def write_page(out, design, stack):
         middle = pixels[:, :, SIDE // 2, SIDE // 2].T  # (C, T)
         write_point(page / "points", number, middle)
         for name, bands in COMPOSITES.items():
-            picture = contact_sheet(pixels[:, [BANDS.index(band) for band in bands]])
+            chosen = pixels[:, [BANDS.index(band) for band in bands]]
+            picture = contact_sheet(chosen, inside(stack, row, column, SIDE))
             Image.fromarray(picture).save(page / "points" / f"{number}_{name}.png")
         series.append(middle)
     write_series(out / SERIES, np.array(series), design)
@@ -89,11 +90,12 @@ def write_series(path, x, design):
         )
 
 
-def contact_sheet(values):
+def contact_sheet(values, inside):
     """Chips of all months in one picture, COLUMNS side by side: (rows, columns, 3) uint8.
 
-    values (T, 3, side, side): reflectance of red, green and blue. All months are stretched alike,
-    so that a month looks darker only where it is darker.
+    values (T, 3, side, side): reflectance of red, green and blue; inside (side, side) bool: pixels
+    of the stack, the others are left white. All months are stretched alike, so that a month looks
+    darker only where it is darker.
     """
     months, _, side, _ = values.shape
     low, high = stretch(values)
@@ -102,6 +104,7 @@ def contact_sheet(values):
     colours = np.nan_to_num(level * 255).round().astype(np.uint8)
     missing = np.isnan(values).any(axis=1)  # (T, side, side)
     colours = np.where(missing[:, None], np.array(UNSEEN, np.uint8)[:, None, None], colours)
+    colours[:, :, ~inside] = 255
     rows = -(-months // COLUMNS)
     sheet = np.full((rows * COLUMNS, 3, side, side), 255, np.uint8)
     sheet[:months] = colours

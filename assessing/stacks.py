@@ -55,3 +55,11 @@ def chip(stack, months, row, column, side):
     inside = np.where(values == NO_OBSERVATION, np.nan, values)
     whole[:, :, down : down + values.shape[2], right : right + values.shape[3]] = inside
     return whole
+
+
+def inside(stack, row, column, side):
+    """Which pixels of a chip lie in the stack: (side, side) bool."""
+    height, width = stack.geobox.shape
+    rows, columns = (np.arange(at - side // 2, at + side // 2 + 1) for at in (row, column))
+    there = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    return there[0][:, None] & there[1]

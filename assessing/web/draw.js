@@ -86,8 +86,9 @@ function drawGrid(pen, width, height, scale) {
   pen.textAlign = "left";
   let free = -100; // the year of a short beginning is left out where the next one needs its place
   DESIGN.months.forEach((name, month) => {
-    if (month > 0 && !name.endsWith("-01")) return;
     const left = monthLeft(month, width);
+    pen.fillRect(left, height - MARGIN.bottom, 1, 3);
+    if (month > 0 && !name.endsWith("-01")) return;
     pen.beginPath();
     pen.moveTo(left, MARGIN.top);
     pen.lineTo(left, height - MARGIN.bottom + 5);

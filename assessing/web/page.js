@@ -21,6 +21,8 @@ const KEYS = [
   ["v b", "true or false colour in the overview, which bands are drawn"],
   ["+ −", "zoom"],
   ["j", "jump to the first point that is not done"],
+  ["i", "write your name (Enter ends it)"],
+  ["Ctrl s", "save the file"],
   ["?", "this help"],
 ];
 
@@ -322,11 +324,18 @@ function setZoom(by) {
 }
 
 function pressed(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || find("help").open) return;
+  if (find("help").open) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "s") {
+    event.preventDefault();
+    return saveFile();
+  }
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.target.tagName === "INPUT") {
     if (event.key === "Enter" || event.key === "Escape") event.target.blur();
     return;
   }
+  // A button that was reached with the Tab key is pressed with Enter, as everywhere.
+  if (event.target.tagName === "BUTTON" && event.key === "Enter") return;
   const actions = {
     ArrowLeft: () => toMonth(month - (event.shiftKey ? 12 : 1)),
     ArrowRight: () => toMonth(month + (event.shiftKey ? 12 : 1)),
@@ -337,13 +346,14 @@ function pressed(event) {
     b: () => { group = turn(Object.keys(GROUPS), group); show(); },
     j: () => { const open = DESIGN.ids.find((id) => !isDone(id)); open ? go(open) : step(DESIGN.ids.length); },
     "+": () => setZoom(1), "=": () => setZoom(1), "-": () => setZoom(-1),
+    i: () => find("name").focus(),
     "?": () => find("help").showModal(),
   };
   const digit = "1234567890".indexOf(event.key);
   const action = digit >= 0 && event.key.length === 1
     ? digit < DESIGN.classes.length && (() => giveClass(digit)) : actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action) return;
-  event.preventDefault(); // Enter must not press the button that was clicked last
+  event.preventDefault();
   action();
 }
 
@@ -351,6 +361,11 @@ recall();
 build();
 find("name").value = work.name;
 document.addEventListener("keydown", pressed);
+// A button that was clicked gives the keyboard back, so that Enter means a change again.
+document.addEventListener("click", (event) => {
+  const active = document.activeElement;
+  if (event.detail > 0 && active && active.tagName === "BUTTON" && !find("help").open) active.blur();
+});
 window.addEventListener("beforeunload", (event) => { if (!kept && work.filed) event.preventDefault(); });
 go(work.at);
 if (!Object.keys(work.points).length) find("help").showModal();
