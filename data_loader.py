@@ -4,6 +4,7 @@
     samples = load_samples("train.npy")           # the published arrays, (N, 13, T) or (N, T, 11)
     samples = load_samples("gee_points/")         # one CSV a point, from Google Earth Engine
     samples = load_samples("points.csv")          # a long table, CSV or Parquet, see read_table
+    samples = load_samples("reference.csv")       # what an interpreter of assess.py saved
     parts = split_samples(samples, "site")        # row numbers for "train", "validation", "test"
 
 To read a format of your own, write one function, and name it in one line of READERS below:
@@ -29,6 +30,7 @@ from utils.errors import InputError
 from utils.files import written_whole
 from utils.legend import COAST, URBAN, Legend, legend_for, select_classes
 from utils.months import month_axis, monthly_median
+from utils.reference import CANNOT_TELL, is_reference, read_reference
 from utils.splits import (
     check_shares,
     sites_from_coordinates,
@@ -132,6 +134,8 @@ def reader_for(path):
     """Return the function that reads this file or folder."""
     if path.is_dir():
         return read_gee_folder
+    if is_reference(path):
+        return read_interpreted
     if path.suffix.lower() in READERS:
         return READERS[path.suffix.lower()]
     raise InputError(
@@ -233,6 +237,21 @@ def read_gee_folder(path, first_month=None, legend=None):
     table = pd.concat([table.assign(label=label.map(GEE_LABELS)), bands], axis=1)
     ids = table["sample"].unique()  # in the order of the files
     return samples_of_rows(path, table, tuple(bands), legend or COAST, ids)
+
+
+def read_interpreted(path, first_month=None, legend=None):
+    """Read reference.csv of assess.py, one row a segment, and series.npz, which lies beside it.
+
+    Points that nobody could tell are left out.
+    """
+    series = path.with_name("series.npz")
+    if not series.is_file():
+        raise InputError(f"{path}: has no series.npz beside it; assess.py design writes that file")
+    samples = read_npz(series)
+    reference = read_reference(path, samples.months, samples.legend.names, samples.ids)
+    reference = reference.take(reference.confidence != CANNOT_TELL)
+    samples = samples.take([list(samples.ids).index(name) for name in reference.ids])
+    return replace(samples, y=reference.labels)
 
 
 def read_table(path, first_month=None, legend=None):

@@ -14,14 +14,18 @@ from PIL import Image
 from tqdm import tqdm
 
 from assessing.stacks import chip, inside
-from utils.bands import BANDS, NO_OBSERVATION
+from utils.bands import NO_OBSERVATION
 from utils.files import written_whole
 
 WEB = Path(__file__).parent / "web"
 SCRIPTS = ("page.css", "work.js", "draw.js", "page.js")
 SIDE = 31  # pixels of a chip: 310 m around the point
 COLUMNS = 12  # chips in a row of the picture
-COMPOSITES = {"true": ("B4", "B3", "B2"), "false": ("B8", "B4", "B3")}
+# Red, green and blue of each picture; the first of the bands in brackets that the stack has.
+COMPOSITES = {
+    "true": (("B4",), ("B3",), ("B2",)),
+    "false": (("B8", "B8A", "B7"), ("B4",), ("B3",)),
+}
 UNSEEN = (150, 150, 150)  # colour of pixels without an observation
 SERIES = "series.npz"
 
@@ -39,23 +43,30 @@ def write_page(out, design, stack):
         middle = pixels[:, :, SIDE // 2, SIDE // 2].T  # (C, T)
         write_point(page / "points", number, middle)
         for name, bands in COMPOSITES.items():
-            chosen = pixels[:, [BANDS.index(band) for band in bands]]
-            picture = contact_sheet(chosen, inside(stack, row, column, SIDE))
+            colours = composite(pixels, stack.bands, bands)
+            picture = contact_sheet(colours, inside(stack, row, column, SIDE))
             Image.fromarray(picture).save(page / "points" / f"{number}_{name}.png")
         series.append(middle)
-    write_series(out / SERIES, np.array(series), design)
-    write_script(page / "design.js", "DESIGN", shown(design))
+    write_series(out / SERIES, np.array(series), design, stack.bands)
+    write_script(page / "design.js", "DESIGN", shown(design, stack.bands))
     shutil.copyfile(WEB / "index.html", out / "index.html")
 
 
-def shown(design):
+def composite(pixels, there, wanted):
+    """Three bands of pixels (T, C, y, x) as red, green and blue: (T, 3, y, x); NaN = not there."""
+    empty = np.full_like(pixels[:, 0], np.nan)
+    found = [next((name for name in names if name in there), None) for names in wanted]
+    return np.stack([pixels[:, there.index(n)] if n else empty for n in found], axis=1)
+
+
+def shown(design, bands):
     """What the page may know of a design."""
     return {
         "key": design.key,
         "months": [str(month) for month in design.months],
         "classes": list(design.classes),
         "colours": list(design.colours),
-        "bands": list(BANDS),
+        "bands": list(bands),
         "ids": design.points["id"],
         "places": dict(zip(design.points["id"], zip(design.points["lon"], design.points["lat"]))),
         "side": SIDE,
@@ -76,14 +87,14 @@ def write_script(path, name, value):
     path.write_text(f"window.{name} = {json.dumps(value)};\n", encoding="utf-8")
 
 
-def write_series(path, x, design):
+def write_series(path, x, design, bands):
     """The series of all points, for data_loader.py: it makes samples of them and reference.csv."""
     with written_whole(path) as part:
         np.savez_compressed(
             part,
             x=np.where(np.isnan(x), NO_OBSERVATION, x).astype(np.int16),
             months=design.months.astype(str),
-            bands=np.array(BANDS),
+            bands=np.array(bands),
             classes=np.array(design.classes),
             ids=design.column("id"),
             lonlat=np.column_stack([design.column("lon"), design.column("lat")]),

@@ -1,11 +1,14 @@
 """The stack that a map was made from: series and image chips around points."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from mapping.absent import FEWEST
+from mapping.source import MissingBands
 from mapping.stack import open_stack
-from utils.bands import NO_OBSERVATION
+from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 
 
@@ -18,13 +21,7 @@ def open_stack_of(chosen, path=None):
         raise InputError(
             f"{path}: the stack of {chosen.folder} is not there; expected --stack, or --no-page"
         )
-    corrected = any(map(np.any, dict(chosen.settings.get("offset") or {}).values()))
-    stack = open_stack(
-        path,
-        first_month=str(chosen.months[0]),
-        nodata=tuple(chosen.settings.get("--nodata") or ()),
-        offset="auto" if corrected else "none",
-    )
+    stack = as_for_map(path, chosen)
     if tuple(stack.geobox.shape) != tuple(chosen.header.shape):
         height, width = stack.geobox.shape
         raise InputError(
@@ -36,6 +33,28 @@ def open_stack_of(chosen, path=None):
             f"{path}: covers {stack.months[0]} to {stack.months[-1]}, expected "
             f"{chosen.months[0]} to {chosen.months[-1]}: the map's months"
         )
+    return stack
+
+
+def as_for_map(path, chosen):
+    """Open a stack with the bands that it has, its numbers read as they were for the map."""
+    settings = chosen.settings
+    reading = {
+        "first_month": settings.get("first month", str(chosen.months[0])),
+        "nodata": tuple(settings.get("nodata") or ()),
+    }
+    try:
+        stack = open_stack(path, bands=BANDS, **reading)
+    except MissingBands as error:
+        if len(error.there) < FEWEST:
+            raise
+        stack = open_stack(path, bands=error.there, **reading)
+    scale, steps = settings.get("scale") or (), settings.get("offset") or {}
+    if len(scale) == 1:
+        stack = replace(stack, scale=np.full_like(stack.scale, scale[0]))
+    for month, row in steps.items():  # each holds from its month on, so the last one wins
+        later = stack.source.months >= np.datetime64(month, "M")
+        stack = replace(stack, offset=np.where(later[:, None], np.mean(row), stack.offset))
     return stack
 
 

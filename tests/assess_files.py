@@ -7,6 +7,7 @@ import rasterio
 import stack_files
 
 from mapping.products import create, from_to, products_for, yyyymm
+from utils.bands import BANDS
 from utils.legend import URBAN
 
 FIRST = np.datetime64("2019-02", "M")
@@ -52,14 +53,15 @@ def write_map(folder, labels, *, crs="EPSG:32649", transform=stack_files.GRID, s
     return folder
 
 
-def write_stack(path, labels, seed=0):
+def write_stack(path, labels, bands=range(10), seed=0):
     """A stack whose reflectance follows the labels."""
     rng = np.random.default_rng(seed)
     levels = rng.uniform(300, 4000, (7, 10))
     values = levels[labels].transpose(0, 3, 1, 2) + rng.normal(0, 60, (len(labels), 10, 1, 1))
     values = values.astype(np.int16)
     values[3, :, :10] = -32768
-    return stack_files.write_folder(path, values, first=FIRST)
+    names = [BANDS[band] for band in bands]
+    return stack_files.write_folder(path, values[:, list(bands)], first=FIRST, names=names)
 
 
 def truth_csv(path, design, labels, *, only=None, interpreter="ann"):

@@ -22,9 +22,13 @@ from assessing.agreement import agreement, kappa
 from assessing.allocation import allocate, expected_spread, points_for_error
 from assessing.dates import pairs
 from assessing.design import design
+from assessing.fill import fill_reference
 from assessing.record import load_design
 from assessing.report import report
+from data_loader import load_samples
+from tests.conftest import assert_one_clear_line, run_script
 from utils.errors import InputError
+from utils.reference import CANNOT_TELL, read_reference
 
 
 @pytest.fixture(scope="module")
@@ -392,3 +396,61 @@ def test_the_stack_gives_series_and_chips_but_never_the_maps_answer(tmp_path):
 
     with rasterio.open(sorted(stack.glob("*.tif"))[0]) as raster:
         assert (raster.read()[:, at[0], at[1]] == series["x"][0, :, 0]).all()
+
+
+def test_an_interpreters_file_makes_training_samples(tmp_path):
+    labels = made_up_labels()
+    stack = write_stack(tmp_path / "stack", labels)
+    made = write_map(tmp_path / "map", labels, stack=stack)
+    out, found = design(made, tmp_path / "t", points=40, minimum=4, training=True)
+    path = truth_csv(out / "reference.csv", found, labels, only=30)
+    with open(path, "a") as file:
+        file.write(f"{found.points['id'][35]},ann,2019-02,2020-03,,cannot tell,,\n")
+    samples = load_samples(path)
+    assert len(samples) == 30 and samples.x.shape[1:] == (10, MONTHS)
+    at = [np.array(found.points[name][:30]) for name in ("row", "column")]
+    assert (samples.y == labels[:, at[0], at[1]].T).all()
+    assert samples.ids.tolist() == found.points["id"][:30] and samples.months[0] == found.months[0]
+    with pytest.raises(InputError, match="has no series.npz"):
+        load_samples(path.rename(tmp_path / "reference.csv"))
+
+
+def test_labelled_samples_stand_for_an_interpreter(tmp_path):
+    labels = made_up_labels()
+    stack = write_stack(tmp_path / "stack", labels)
+    made = write_map(tmp_path / "map", labels, stack=stack)
+    out, found = design(made, tmp_path / "a", points=30, minimum=3)
+    series = np.load(out / "series.npz")
+    y = labels[:, found.column("row"), found.column("column")].T[:20].copy()
+    y[:, 1:5] = -1  # months without a label take the one before them
+    arrays = {name: series[name] for name in ("x", "ids", "lonlat")}
+    arrays = {name: values[:20] for name, values in arrays.items()}
+    rest = {name: series[name] for name in ("months", "bands", "classes")}
+    np.savez(tmp_path / "plots.npz", y=y, **arrays, **rest)
+    assert "20 of 30 points have a label" in fill_reference(out, tmp_path / "plots.npz")
+    read = read_reference(out / "reference.csv", found.months, list(found.classes))
+    assert (read.labels[:20, 5:] == y[:, 5:]).all() and (read.confidence[20:] == CANNOT_TELL).all()
+    assert (read.labels[:20, :5] == y[:, :1]).all()
+    with pytest.raises(InputError, match="is there already"):
+        fill_reference(out, tmp_path / "plots.npz")
+    arrays["lonlat"] = arrays["lonlat"] + 1
+    np.savez(tmp_path / "plots.npz", y=y, **arrays, **rest)
+    with pytest.raises(InputError, match="no labelled sample lies on a point"):
+        fill_reference(out, tmp_path / "plots.npz", overwrite=True)
+
+
+def test_the_page_does_without_bands_that_a_stack_lacks(tmp_path):
+    labels = made_up_labels()
+    six = [0, 1, 2, 7, 8, 9]  # as Landsat has
+    stack = write_stack(tmp_path / "stack", labels, bands=six)
+    made = write_map(tmp_path / "map", labels, stack=stack)
+    out, _ = design(made, tmp_path / "a", points=12, minimum=2)
+    series = np.load(out / "series.npz")
+    assert series["bands"].tolist() == ["B2", "B3", "B4", "B8A", "B11", "B12"]
+    assert series["x"].shape[1] == 6
+
+
+def test_the_script_says_what_it_drew_and_ends_bad_input_in_one_line(area, tmp_path):
+    done = run_script("assess.py", "design", area[0], "--out", tmp_path / "a", "--no-page")
+    assert "600 points in" in done.stdout and "stable woodland" in done.stdout
+    assert_one_clear_line(run_script("assess.py", "report", tmp_path / "a"), "reference.csv")

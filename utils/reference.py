@@ -44,6 +44,15 @@ class Reference:
         return Reference(*picked, self.interpreters, self.lonlat[rows])
 
 
+def is_reference(path):
+    """Is this the file of an interpreter? Its first line names the columns of segments."""
+    if Path(path).suffix.lower() != ".csv":
+        return False
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline().strip().replace('"', "").replace(";", ",")
+    return set(COLUMNS) <= set(first.split(","))
+
+
 def read_reference(path, months, names, known_ids=None):
     """Read a reference file; raises InputError, one line, for the first thing that is wrong.
 

@@ -5,19 +5,23 @@ const COLOURS = {
   B2: "#3d9bd9", B3: "#007a5a", B4: "#b03a00", B5: "#c99a00", B6: "#e0701a",
   B7: "#b8274a", B8: "#74107a", B8A: "#1d0c45", B11: "#d98200", B12: "#4a2500", NDVI: "#14532d",
 };
-const GROUPS = {
-  "All bands": DESIGN.bands,
-  "Visible": ["B2", "B3", "B4"],
-  "Near infrared": ["B5", "B6", "B7", "B8", "B8A"],
-  "Short-wave": ["B11", "B12"],
-  "NDVI": ["NDVI"],
-};
+const has = (band) => DESIGN.bands.includes(band);
+const INFRARED = has("B8") ? "B8" : "B8A"; // Landsat has only the second
+const GROUPS = {"All bands": DESIGN.bands};
+for (const [name, bands] of [
+  ["Visible", ["B2", "B3", "B4"]],
+  ["Near infrared", ["B5", "B6", "B7", "B8", "B8A"]],
+  ["Short-wave", ["B11", "B12"]],
+]) {
+  if (bands.some(has)) GROUPS[name] = bands.filter(has);
+}
+if (has("B4") && has(INFRARED)) GROUPS.NDVI = ["NDVI"];
 const MARGIN = {left: 50, right: 52, top: 8, bottom: 22};
 const CHIP_ZOOMS = [1, 1.5, 2.2, 3.4, 5];
 
 function bandValues(point, band) {
   if (band !== "NDVI") return point.series[DESIGN.bands.indexOf(band)];
-  const [red, infrared] = ["B4", "B8"].map((name) => point.series[DESIGN.bands.indexOf(name)]);
+  const [red, infrared] = ["B4", INFRARED].map((name) => point.series[DESIGN.bands.indexOf(name)]);
   return red.map((value, i) =>
     value === null || infrared[i] === null || value + infrared[i] <= 0
       ? null : (infrared[i] - value) / (infrared[i] + value));
