@@ -1,6 +1,4 @@
-"""What the tests share: a tiny labelled set, a way to run the scripts, the real series where they
-are at hand.
-"""
+"""What the tests share: a tiny labelled set, the real series, and a way to run the scripts."""
 
 import os
 import subprocess
@@ -17,15 +15,15 @@ from utils.legend import URBAN
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("TSSCD_SHARED", ROOT.parent / "shared" / "data"))
 
-settings.register_profile(
-    "default", deadline=None, derandomize=True
-)  # a slow machine is no failure
+# A slow machine is no failure, and a failure comes again.
+settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")
 
 
 def make_samples(n=60, steps=24, seed=0):
-    """Series whose classes are plain to see: each class has its own level in every band; half
-    change once.
+    """Series whose classes are plain to see: each class has its own level in every band.
+
+    Half of the series change class once.
     """
     rng = np.random.default_rng(seed)
     levels = rng.uniform(300, 4000, (len(URBAN), len(BANDS)))
@@ -66,9 +64,7 @@ def shared():
 
 
 def run_script(*arguments, cwd=ROOT, **environment):
-    """Run one of the scripts as a user does; returns the finished process with its output as
-    text.
-    """
+    """Run one of the scripts as a user does; returns the finished process, its output as text."""
     command = [sys.executable, str(ROOT / arguments[0]), *map(str, arguments[1:])]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"} | environment
     return subprocess.run(
@@ -77,9 +73,7 @@ def run_script(*arguments, cwd=ROOT, **environment):
 
 
 def assert_one_clear_line(process, *words):
-    """The script ended as bad input ends: exit 2, one line on stderr with these words, no
-    traceback.
-    """
+    """The script ended as bad input ends: exit 2, and one line on stderr with these words."""
     lines = [line for line in process.stderr.splitlines() if not line.startswith("\r")]
     assert process.returncode == 2, process.stderr
     assert lines[-1].startswith("error: ") and "Traceback" not in process.stderr

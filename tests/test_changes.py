@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -18,8 +18,6 @@ from utils.changes import (
 )
 from utils.errors import InputError
 
-settings.register_profile("any speed", deadline=None)  # a busy machine is no failure
-settings.load_profile("any speed")
 WITH_GAPS = hnp.arrays(
     np.int8, st.tuples(st.integers(1, 6), st.integers(1, 14)), elements=st.integers(-1, 2)
 )

@@ -1,6 +1,4 @@
-"""demo.py: from weights and samples to pictures and words, and one line for whatever cannot be
-used.
-"""
+"""demo.py: from weights and samples to pictures and words, or one line that says why not."""
 
 import inspect
 import re

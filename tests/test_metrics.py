@@ -2,12 +2,10 @@
 
 import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import linear_sum_assignment
@@ -26,12 +24,7 @@ from utils.metrics import (
     transition_scores,
 )
 
-SHARED = Path(
-    os.environ.get("TSSCD_SHARED", Path(__file__).resolve().parents[2] / "shared" / "data")
-)
 K = 3
-settings.register_profile("any speed", deadline=None)  # a busy machine is no failure
-settings.load_profile("any speed")
 MONTHLY = ("OA", "AA", "F1", "F1_all_classes", "kappa", "mIoU")
 
 
@@ -93,12 +86,9 @@ def slow_edit_distance(first, second):
     )
 
 
-@pytest.mark.skipif(
-    not (SHARED / "metric_cases.json").exists(), reason="shared data folder not here"
-)
-def test_scores_are_those_of_the_published_code():
-    cases = json.loads((SHARED / "metric_cases.json").read_text())
-    arrays = np.load(SHARED / "metric_cases.npz")
+def test_scores_are_those_of_the_published_code(shared):
+    cases = json.loads((shared / "metric_cases.json").read_text())
+    arrays = np.load(shared / "metric_cases.npz")
     for case, expected in cases.items():
         classes = expected.pop("classes")
         found = scores(arrays[f"{case}_true"], arrays[f"{case}_pred"], classes)

@@ -12,7 +12,8 @@ from matplotlib import pyplot
 from data_loader import BANDS
 from utils.legend import COAST, URBAN, Legend, legend_for
 from utils.plots import confusion_figure, history_figure, series_figure, transition_figure
-from utils.words import change_confidence, changes_in_words, inches, place_words
+from utils.plots_words import inches, place_words
+from utils.words import change_confidence, changes_in_words
 
 
 def months(steps, first="2017-12"):
@@ -43,7 +44,7 @@ def cases(draw):
     return x, bands, legend, true, predicted, probabilities
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4)
 @given(cases())
 def test_a_series_figure_never_fails(tmp_path_factory, case):
     x, bands, legend, true, predicted, probabilities = case
@@ -111,7 +112,7 @@ def test_months_without_observation_are_grey_and_leave_a_gap():
     ]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(hnp.arrays(np.int8, st.integers(12, 130), elements=st.integers(-1, 5)))
 def test_words_of_changes_never_overlap(labels):
     if labels.max() < 0:
@@ -147,7 +148,7 @@ def test_unlabelled_months_are_not_a_change():
 
 
 @given(st.integers(1, 8), st.integers(0, 2**32 - 1))
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 def test_matrices_of_any_counts_are_drawn(tmp_path_factory, classes, seed):
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 10 ** rng.integers(1, 7), (2, classes, classes)) * rng.integers(

@@ -16,8 +16,9 @@ CHUNK = 65_536
 
 
 class Segments(NamedTuple):
-    """Runs of one label, in order of series and time; `stop` is exclusive. Arrays of one length
-    (S,).
+    """Runs of one label, in order of series and time: arrays of one length (S,).
+
+    start is the first month of a run, stop the month after its last one.
     """
 
     series: np.ndarray
@@ -27,8 +28,9 @@ class Segments(NamedTuple):
 
 
 class Transitions(NamedTuple):
-    """Changes of class, in order of series and time; `month` is an index. Arrays of one length
-    (M,).
+    """Changes of class, in order of series and time: arrays of one length (M,).
+
+    month is the place in the series of the first month of the new class.
     """
 
     series: np.ndarray
@@ -44,20 +46,19 @@ def chunks(count, size=None):
 
 
 def change_months(labels):
-    """Months at which a new class begins.
+    """Return the months at which a new class begins: (N, T) bool.
 
-    labels: (N, T) integers, -1 = not labelled. Returns (N, T) bool, True at the first month of the
-    new class.
+    labels: (N, T) integers, -1 = not labelled. The change month is the first of the new class.
     """
     labels = _series(labels)
     return _change_months(labels, _previous(labels))
 
 
 def segments(labels):
-    """Segments of every series, one more than its changes; a series without any label has none.
+    """Return the Segments of every series: one more than its changes, none without any label.
 
-    labels: (N, T) integers, -1 = not labelled. Returns Segments. Unlabelled months at the end of a
-    segment are not part of it; those between two months of one class are.
+    labels: (N, T) integers, -1 = not labelled. Unlabelled months at the end of a segment are not
+    part of it; those between two months of one class are.
     """
     labels = _series(labels)
     previous = _previous(labels)
@@ -70,9 +71,9 @@ def segments(labels):
 
 
 def transitions(labels):
-    """From-class and to-class of every change.
+    """Return the Transitions: month, from-class and to-class of every change.
 
-    labels: (N, T) integers, -1 = not labelled. Returns Transitions.
+    labels: (N, T) integers, -1 = not labelled.
     """
     labels = _series(labels)
     previous = _previous(labels)
@@ -84,9 +85,9 @@ def transitions(labels):
 def majority_filter(labels, width=3):
     """Replace each label by the one with the most votes among `width` months centred on it.
 
-    labels: (N, T) integers, -1 = not labelled: it does not vote and stays. width: months, odd. At
-    both ends the window is cut. Any tie for the most votes keeps the month's own label. Returns (N,
-    T). Raises InputError for an even width.
+    labels: (N, T) integers, -1 = not labelled: it does not vote, and it stays. width: months, odd.
+    At both ends the window is cut. A tie for the most votes keeps the month's own label.
+    Returns (N, T). Raises InputError for an even width.
     """
     labels = _series(labels)
     _check_width(width)
@@ -97,12 +98,11 @@ def majority_filter(labels, width=3):
 
 
 def spatial_majority_filter(labels, width=3):
-    """Replace each label by the one with the most votes in a square of `width` x `width` pixels
-    centred on it.
+    """Replace each label by the one with the most votes in the square of pixels around it.
 
-    labels: (..., Y, X) integers, each leading index (a month, say) filtered for itself; -1, edges
-    and ties as in `majority_filter`. width: pixels, odd. Returns (..., Y, X). Raises InputError for
-    an even width.
+    labels: (..., Y, X) integers; each leading index, such as a month, is filtered for itself.
+    width: side of the square in pixels, odd. -1, edges and ties are as in `majority_filter`.
+    Returns (..., Y, X). Raises InputError for an even width.
     """
     labels = np.asarray(labels)
     if labels.ndim < 2 or not np.issubdtype(labels.dtype, np.signedinteger):
@@ -133,7 +133,7 @@ def _check_width(width):
 
 
 def _previous(labels):
-    """The last label before each month, -1 where there is none yet: (N, T)."""
+    """Return the last label before each month, -1 where there is none yet: (N, T)."""
     previous = np.full_like(labels, -1)
     previous[:, 1:] = labels[:, :-1]
     for part in chunks(len(labels)):
@@ -149,7 +149,7 @@ def _change_months(labels, previous):
 
 
 def _majority(labels, width, axes):
-    """Labels after one vote over a window of `width` along `axes`."""
+    """Return labels after one vote over a window of `width` along `axes`."""
     if labels.size == 0:
         return labels.copy()
     votes_type = np.min_scalar_type(width ** len(axes))
@@ -165,14 +165,13 @@ def _majority(labels, width, axes):
         tied &= ~more
         np.copyto(winner, label, where=more)
         np.maximum(most, votes, out=most)
-    # A tie keeps the own label: it is one of the tied, or has no more right than they to be put
-    # aside.
+    # A tie keeps the month's own label. It is one of the tied labels, or none of them is better.
     np.copyto(winner, labels, where=tied | (labels < 0))
     return winner
 
 
 def _window_sum(values, width, axis):
-    """Sum over a window centred on each element, cut at the ends."""
+    """Return the sum over a window centred on each element, cut at the ends."""
     total = values.copy()
     source, target = np.moveaxis(values, axis, 0), np.moveaxis(total, axis, 0)
     for shift in range(1, min(width // 2, len(source) - 1) + 1):

@@ -4,12 +4,12 @@ import numpy as np
 
 
 def matched_months(true, predicted, tolerance):
-    """True changes that find a partner: as many as one-to-one pairs within `tolerance` months
-    allow.
+    """Return the true changes that find a partner, in the most one-to-one pairs there can be.
 
-    true, predicted: (T, N) integer codes, -1 = no change; only equal codes pair up. The tolerance
-    is the same for all, so that each true change in order of time, taking the earliest partner
-    left, gives the most pairs (Glover 1967). Returns (T, N) bool.
+    true, predicted: (T, N) integer codes, -1 = no change; only equal codes pair up, at most
+    `tolerance` months apart. Each true change, in order of time, takes the earliest partner left.
+    As the tolerance is the same for all changes, no other way gives more pairs (Glover 1967).
+    Returns (T, N) bool.
     """
     matched, left = np.zeros(true.shape, bool), predicted.copy()
     for month, codes in enumerate(true):
@@ -23,19 +23,20 @@ def matched_months(true, predicted, tolerance):
 
 
 def drawn_months(true, predicted, tolerance):
-    """The published rule: true changes that are hit, and predicted ones that hit none.
+    """Return the true changes that are hit, and the predicted ones that hit none, as published.
 
-    true, predicted: (T, N) bool. Each true change, in order of time, draws to itself all predicted
-    ones within the tolerance, also those that an earlier one has drawn: several predicted ones may
-    make one hit, and of true ones closer than the tolerance only the last can be hit. Returns hit,
-    false_alarm: (T, N) bool.
+    The published code moves every predicted change within the tolerance onto the true change, one
+    true change after another. Several predictions can therefore count as one hit, and of two true
+    changes closer than the tolerance only the later one can be hit.
+    true, predicted: (T, N) bool. Returns hit, false_alarm: (T, N) bool.
     """
     hit, left = np.zeros_like(true), predicted.copy()
     for late in range(tolerance, -tolerance - 1, -1):  # of two true changes near, the earlier draws
-        near, from_left = shifted(true, left, late)
-        drawn = near & from_left
-        shifted(hit, left, late)[0][...] |= drawn
-        from_left &= ~drawn
+        true_near, predicted_left = shifted(true, left, late)
+        hit_near, _ = shifted(hit, left, late)
+        drawn = true_near & predicted_left
+        hit_near |= drawn
+        predicted_left &= ~drawn
     for month in range(len(true)):
         for later in range(month + 1, min(month + tolerance + 1, len(true))):
             drawn = hit[month] & true[later]
@@ -45,7 +46,7 @@ def drawn_months(true, predicted, tolerance):
 
 
 def shifted(first, second, months):
-    """Parts of two (T, N) arrays, as views: the second's rows lie `months` after the first's."""
+    """Return parts of two (T, N) arrays as views: the second's rows are `months` later."""
     keep = max(len(first) - abs(months), 0)
     early, late = slice(0, keep), slice(len(first) - keep, None)
     return (first[early], second[late]) if months >= 0 else (first[late], second[early])
