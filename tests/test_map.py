@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rasterio
-from conftest import ROOT, assert_one_clear_line, run_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rio_cogeo.cogeo import cog_validate
@@ -24,6 +23,7 @@ from mapping import memory, mosaic, pipeline, workers
 from mapping.figures import hectares_by_kind
 from mapping.summary import Row
 from mapping.windows import window_size
+from tests.conftest import ROOT, assert_one_clear_line, run_script
 from utils.bands import BANDS
 from utils.changes import spatial_majority_filter
 from utils.errors import InputError
