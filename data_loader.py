@@ -31,13 +31,7 @@ from utils.files import written_whole
 from utils.legend import COAST, URBAN, Legend, legend_for, select_classes
 from utils.months import month_axis, monthly_median
 from utils.reference import CANNOT_TELL, is_reference, read_reference
-from utils.splits import (
-    check_shares,
-    sites_from_coordinates,
-    split_file,
-    split_groups,
-    split_provinces,
-)
+from utils.splits import split_samples
 from utils.tables import (
     arrays_of_rows,
     bands_in_words,
@@ -49,6 +43,7 @@ from utils.tables import (
     read_numbers,
 )
 
+__all__ = ["BANDS", "READERS", "Samples", "load_samples", "save_samples", "split_samples"]
 # Of the project's own .npz; see read_npz.
 ARRAYS = ("x", "y", "label", "bands", "classes", "months", "first_month", "dates")
 ARRAYS += ("ids", "lonlat", "site")
@@ -116,15 +111,16 @@ def load_samples(
         raise InputError(
             f"{path}: not found; expected a file {', '.join(READERS)}, or a folder of CSV files"
         )
-    reader = reader_for(path)
     try:
-        samples = check_arrays(path, reader(path, first_month=first_month, legend=legend))
+        samples = reader_for(path)(path, first_month=first_month, legend=legend)
+        samples = check_arrays(path, samples)
     except InputError:
         raise
     except Exception as error:  # a damaged file makes its library raise anything
-        raise InputError(
-            f"{path}: {reason_of(error)}; expected what {reader.__name__} in data_loader.py reads"
-        ) from error
+        reason = f"cannot be read ({type(error).__name__}: {error})"
+        if "pickle" in str(error).lower():
+            reason = "holds pickled objects, which are refused"
+        raise InputError(f"{path}: {reason}; expected a format of data_loader.py") from error
     samples = select_bands(path, samples, bands or BANDS, absent_bands)
     check_reflectance(path, samples)
     return select_classes(samples, classes) if classes else samples
@@ -141,13 +137,6 @@ def reader_for(path):
     raise InputError(
         f"{path}: format '{path.suffix}' not known; expected {', '.join(READERS)} or a folder"
     )
-
-
-def reason_of(error):
-    """Say in words why a file cannot be read."""
-    if "pickle" in str(error).lower():
-        return "holds pickled objects, which are refused"
-    return f"cannot be read ({type(error).__name__}: {error})"
 
 
 def read_npz(path, first_month=None, legend=None):
@@ -286,39 +275,6 @@ def samples_of_rows(path, table, bands, legend, ids):
 
 
 READERS = {".npz": read_npz, ".npy": read_published, ".csv": read_table, ".parquet": read_table}
-
-
-def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
-    """Return {"train": rows, "validation": rows, "test": rows}, row numbers of the samples.
-
-    spec: which samples go together.
-        'site'          whole sites; they are known, or found from the coordinates
-        'sample'        single samples, whatever their sites
-        'province:A,B'  tests on all sites whose names begin with A_ or B_
-        a path          a file of ids, see utils/splits.py
-        'auto'          'site' where at least three sites are known, else 'sample'
-    validation, test: shares of the sites (or samples). seed: the same seed gives the same parts.
-    Raises InputError for shares that leave a part empty, and for what does not fit the samples.
-    """
-    check_shares(validation, test, seed)
-    site = samples.site
-    if site is None and samples.lonlat is not None:
-        site = sites_from_coordinates(samples.lonlat)
-    if spec == "auto":
-        spec = "site" if site is not None and len(np.unique(site)) >= 3 else "sample"
-    if spec == "sample":
-        return split_groups(np.arange(len(samples)), validation, test, seed, what="samples")
-    if spec != "site" and not spec.startswith("province:"):
-        return split_file(spec, samples.ids, validation, seed)
-    if site is None:
-        raise InputError(
-            f"--split {spec}: the samples have neither sites nor coordinates; "
-            "expected --split sample"
-        )
-    if spec == "site":
-        return split_groups(site, validation, test, seed, samples.y)
-    provinces = spec.removeprefix("province:").split(",")
-    return split_provinces(site, provinces, validation, seed, samples.y)
 
 
 def save_samples(path, samples, **more):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import settings
 
@@ -42,6 +43,23 @@ def make_samples(n=60, steps=24, seed=0):
     return Samples(
         x.astype(np.float32), y, months, BANDS, URBAN, np.arange(n).astype(str), lonlat, site
     )
+
+
+def table_of(samples):
+    """The samples as a long table, as `data_loader.read_table` takes it."""
+    n, _, steps = samples.x.shape
+    rows = {
+        "sample": np.repeat(samples.ids, steps),
+        "month": np.tile(samples.months.astype(str), n),
+    }
+    rows |= {band: samples.x[:, i].ravel() for i, band in enumerate(samples.bands)}
+    rows |= {
+        "label": samples.y.ravel(),
+        "lon": np.repeat(samples.lonlat[:, 0], steps),
+        "lat": np.repeat(samples.lonlat[:, 1], steps),
+        "site": np.repeat(samples.site, steps),
+    }
+    return pd.DataFrame(rows)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""data_loader.py: every format gives the same Samples, and bad input is one clear line."""
+"""data_loader.py: every format gives the same Samples, also one of your own."""
 
 import dataclasses
 
@@ -10,26 +10,9 @@ from hypothesis import strategies as st
 
 import data_loader
 from data_loader import BANDS, Samples, load_samples, save_samples
-from tests.conftest import make_samples
+from tests.conftest import make_samples, table_of
 from utils.errors import InputError
 from utils.legend import COAST, URBAN, legend_for
-
-
-def table_of(samples):
-    """The samples as a long table."""
-    n, _, steps = samples.x.shape
-    rows = {
-        "sample": np.repeat(samples.ids, steps),
-        "month": np.tile(samples.months.astype(str), n),
-    }
-    rows |= {band: samples.x[:, i].ravel() for i, band in enumerate(samples.bands)}
-    rows |= {
-        "label": samples.y.ravel(),
-        "lon": np.repeat(samples.lonlat[:, 0], steps),
-        "lat": np.repeat(samples.lonlat[:, 1], steps),
-        "site": np.repeat(samples.site, steps),
-    }
-    return pd.DataFrame(rows)
 
 
 def published_array(samples):
@@ -119,203 +102,6 @@ def test_bands_and_classes_can_be_chosen(sample_file, samples):
     np.testing.assert_array_equal(some.y == 2, ~np.isin(samples.y, [0, 5]))
 
 
-def breaking(change):
-    """Write a project file whose arrays `change` has spoilt."""
-
-    def write(path):
-        save_samples(path / "bad.npz", make_samples())
-        with np.load(path / "bad.npz") as file:
-            arrays = dict(file)
-        change(arrays)
-        np.savez(path / "bad.npz", **arrays)
-        return path / "bad.npz"
-
-    return write
-
-
-def change_nine_bands(a):
-    a["x"], a["bands"] = a["x"][:, :9], a["bands"][:9]
-
-
-def change_nine_unnamed(a):
-    a["x"] = a["x"][:, :9]
-
-
-def change_label(a):
-    a["y"][0, 0] = 7
-
-
-def change_empty(a):
-    a["x"][3] = -32768
-
-
-def change_short(a):
-    a.update({k: a[k][..., :11] for k in ("x", "y", "months")})
-
-
-def change_repeat(a):
-    a["months"][5] = a["months"][4]
-
-
-def change_order(a):
-    a["months"][[4, 5]] = a["months"][[5, 4]]
-
-
-def change_rank(a):
-    a["x"] = a["x"][:, 0]
-
-
-def change_scale(a):
-    a["x"] = np.where(a["x"] < 0, np.nan, a["x"] / 1e4)
-
-
-def change_infinite(a):
-    a["x"] = np.where(a["x"] == a["x"].max(), np.inf, a["x"].astype(float))
-
-
-def change_labels_lost(a):
-    a["y"] = a["y"][:-1]
-
-
-def change_pickle(a):
-    a["site"] = np.array([{"a": 1}], dtype=object)
-
-
-def change_short_labels(a):
-    a.update(y=a["y"][:, :5], dates=dates_of(24))
-
-
-def change_flat_labels(a):
-    a.update(y=a["y"].ravel(), dates=dates_of(24))
-
-
-def change_dates_too_many(a):
-    a["dates"] = dates_of(25)
-
-
-def change_no_dates(a):
-    a["dates"] = dates_of(0)
-
-
-def change_text_labels(a):
-    a["y"] = a["y"].astype(str)
-
-
-def change_same_id(a):
-    a["ids"][4] = a["ids"][3]
-
-
-def change_first_months(a):
-    del a["months"]
-    a["first_month"] = np.array(["2017-12", "2018-01"])
-
-
-def dates_of(count):
-    return np.datetime64("2018-01-05") + 31 * np.arange(count)
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        (change_short_labels, ["labels", "(60, 5)", "(60, 24)"]),
-        (change_flat_labels, ["labels", "(1440,)", "(60, 24)"]),
-        (change_dates_too_many, ["dates", "(25,)", "(24,)"]),
-        (change_no_dates, ["dates", "(0,)"]),
-        (change_text_labels, ["labels of type"]),
-        (change_same_id, ["sample 3", "2 times"]),
-        (change_first_months, ["months", "(2, 24)"]),
-        (change_nine_bands, ["B12", "9 bands"]),
-        (change_nine_unnamed, ["9 bands", "10"]),
-        (change_label, ["label 7", "0 to 5"]),
-        (change_empty, ["without any observation", "sample 3"]),
-        (change_short, ["11 months", "12"]),
-        (change_repeat, ["months", "repeated"]),
-        (change_order, ["out of order"]),
-        (change_rank, ["shape", "(samples, bands"]),
-        (change_scale, ["x 10^4"]),
-        (change_infinite, ["infinite"]),
-        (change_labels_lost, ["(59, 24)", "(60, 24)"]),
-        (change_pickle, ["pickle"]),
-    ],
-)
-def test_spoilt_project_file_is_named_in_one_line(tmp_path, change, words):
-    path = breaking(change)(tmp_path)
-    with pytest.raises(InputError) as error:
-        load_samples(path)
-    assert all(word in str(error.value) for word in [path.name, *words]) and "\n" not in str(
-        error.value
-    )
-
-
-def spoil_table(change):
-    def write(path):
-        change(table_of(make_samples())).to_csv(path / "bad.csv", index=False)
-        return path / "bad.csv"
-
-    return write
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        (lambda t: t.drop(columns="B8A"), ["band B8A not in it", "9 bands"]),
-        (lambda t: pd.concat([t, t.tail(1)]), ["twice", "2019-11"]),
-        (lambda t: t.assign(label=9), ["label 9"]),
-        (lambda t: t.assign(label=np.where(t["label"] == 0, "lava", "water")), []),
-        (lambda t: t.assign(month="soon"), ["month"]),
-        (lambda t: t.assign(month=np.nan), ["month"]),
-        (lambda t: t[t["month"] < "2018-06"], ["6 months"]),
-        (lambda t: t.iloc[:0], ["bad.csv"]),
-    ],
-)
-def test_spoilt_table_is_named_in_one_line(tmp_path, change, words):
-    path = spoil_table(change)(tmp_path)
-    if not words:  # class names of its own make a legend of its own
-        assert load_samples(path).legend.names == ("lava", "water")
-        with pytest.raises(InputError, match="lava"):
-            load_samples(path, legend=URBAN)
-        return
-    with pytest.raises(InputError) as error:
-        load_samples(path)
-    assert all(word in str(error.value) for word in [path.name, *words])
-
-
-@pytest.mark.parametrize(
-    "name, content",
-    [
-        ("cut.npz", b"PK\x03\x04 not all of it"),
-        ("cut.npy", b"\x93NUMPY\x01\x00v"),
-        ("empty.csv", b""),
-        ("a.xlsx", b"x"),
-        ("noise.parquet", b"PAR1...."),
-    ],
-)
-def test_truncated_or_unknown_file_is_named_in_one_line(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
-    for path in (tmp_path / name, tmp_path / "absent.npz"):
-        with pytest.raises(InputError, match=path.name):
-            load_samples(path)
-
-
-def test_half_a_file_is_refused(sample_file):
-    sample_file.write_bytes(sample_file.read_bytes()[:-400])
-    with pytest.raises(InputError, match="tiny.npz"):
-        load_samples(sample_file)
-
-
-def test_pickled_published_array_is_refused(tmp_path):
-    np.save(tmp_path / "train.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="pickle"):
-        load_samples(tmp_path / "train.npy")
-
-
-@pytest.mark.parametrize("array", [np.zeros((5, 13)), np.zeros((5, 9, 48)), np.zeros((2, 3, 4, 5))])
-def test_published_array_of_wrong_shape_is_refused(tmp_path, array):
-    np.save(tmp_path / "train.npy", array)
-    with pytest.raises(InputError, match="shape"):
-        load_samples(tmp_path / "train.npy")
-
-
 def test_series_may_begin_in_different_months(tmp_path, samples):
     table = table_of(samples)
     late = table["sample"] == "1"
@@ -354,36 +140,6 @@ def test_two_yearly_exports_one_after_the_other_are_one_series(tmp_path, samples
     np.testing.assert_array_equal(again.y, samples.y)
 
 
-@pytest.mark.parametrize(
-    "row, column, value, words",
-    [
-        (7, "B4", "1234,5", ["row 9", "column B4", "'1234,5'", "sample 0"]),
-        (100, "B12", "cloud", ["row 102", "column B12", "'cloud'", "sample 4"]),
-        (3, "lon", "113 E", ["row 5", "column lon", "'113 E'"]),
-        (3, "lat", "28,1", ["row 5", "column lat", "'28,1'"]),
-        (2, "label", "woodlnd", ["row 4", "column label", "'woodlnd'", "ids only"]),
-        (2, "label", "1.5", ["label 1.5"]),
-        (9, "month", "03/02/2018", ["row 11", "column month", "'03/02/2018'", "YYYY-MM"]),
-        (9, "month", "2018-13", ["row 11", "column month", "'2018-13'"]),
-        (9, "sample", None, ["row 11", "column sample", "a name in every row"]),
-    ],
-)
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_cell_that_cannot_be_read_is_named(tmp_path, row, column, value, words, suffix):
-    table = table_of(make_samples()).astype({column: object})
-    table.loc[row, column] = value
-    path = tmp_path / f"points{suffix}"
-    if suffix == ".csv":
-        table.to_csv(path, index=False)
-    else:
-        table.assign(**{column: table[column].astype(str).where(table[column].notna())}).to_parquet(
-            path
-        )
-    with pytest.raises(InputError) as error:
-        load_samples(path)
-    assert all(word in str(error.value) for word in [path.name, *words]), str(error.value)
-
-
 @pytest.mark.parametrize("empty", ["", "  ", "NA", "NaN", "null"])
 def test_an_empty_cell_is_no_observation(tmp_path, empty):
     table = table_of(make_samples()).astype({"B4": object, "label": object})
@@ -392,29 +148,6 @@ def test_an_empty_cell_is_no_observation(tmp_path, empty):
     again = load_samples(tmp_path / "points.csv")
     assert np.isnan(again.x[0, 2, 7]) and again.y[0, 7] == -1
     assert np.isnan(again.x).sum() == np.isnan(make_samples().x).sum() + 1
-
-
-def test_one_word_among_class_ids_is_no_class(tmp_path):
-    table = table_of(make_samples()).astype({"label": object})
-    table.loc[5, "label"] = "o"
-    table.to_csv(tmp_path / "points.csv", index=False)
-    with pytest.raises(InputError, match="row 7, column label .*'o' found"):
-        load_samples(tmp_path / "points.csv")
-
-
-def test_a_number_in_a_column_that_earth_engine_wrote_is_named(tmp_path):
-    (tmp_path / "town").mkdir()
-    rows = ["bands_value,label,system:time_start,latitude,longitude"]
-    for month in range(1, 13):
-        words = ", ".join(f"{band}={'null' if month == 3 else 900}" for band in BANDS)
-        rows.append(f'"{{{words}, VV=-8.1}}",1,2020-{month:02d}-01T00:00:00,24.8,118.6')
-    file = tmp_path / "town" / "1.csv"
-    file.write_text("\n".join(rows))
-    assert np.isnan(load_samples(tmp_path).x[0, :, 2]).all()
-    for wrong in ("B4=9OO", "Z=900"):  # no number; and no B4
-        file.write_text("\n".join([*rows[:6], rows[6].replace("B4=900", wrong), *rows[7:]]))
-        with pytest.raises(InputError, match="row 7, column .*sample town/1"):
-            load_samples(tmp_path)
 
 
 def read_mine(path, first_month=None, legend=None):
@@ -434,7 +167,7 @@ def test_a_reader_of_your_own_is_one_function_and_one_line(tmp_path, monkeypatch
     with pytest.raises(InputError, match="a.mine: band B2.*2 bands found"):
         load_samples(tmp_path / "a.mine")
     np.savetxt(tmp_path / "short.mine", np.arange(5.0))
-    with pytest.raises(InputError, match="short.mine: cannot be read.*read_mine"):
+    with pytest.raises(InputError, match="short.mine: cannot be read .ValueError"):
         load_samples(tmp_path / "short.mine")
     monkeypatch.setitem(data_loader.READERS, ".mine", lambda path, **hints: {"x": 1})
     with pytest.raises(InputError, match="returned dict; expected Samples"):
@@ -488,19 +221,3 @@ def test_reflectance_beyond_the_integers_is_saved_as_the_limit(tmp_path, samples
     (tmp_path / "bright.dat").rename(tmp_path / "bright.npz")
     again = load_samples(tmp_path / "bright.npz")
     assert again.x[0, 0, 0] == 32767 and again.x[0, 0, 1] == -32767
-
-
-@settings(max_examples=60)
-@given(data=st.data())
-def test_a_damaged_file_never_ends_in_a_traceback(tmp_path_factory, data):
-    folder = tmp_path_factory.mktemp("damaged")
-    save_samples(folder / "a.npz", make_samples(3, 12))
-    content = bytearray((folder / "a.npz").read_bytes())
-    for _ in range(3):
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place] = data.draw(st.integers(0, 255))
-    (folder / "a.npz").write_bytes(content)
-    try:
-        load_samples(folder / "a.npz")
-    except InputError as error:
-        assert "a.npz" in str(error)

@@ -17,6 +17,39 @@ SITE_DISTANCE_KM = 2.0
 DRAWS = 2000  # of which the most even split is taken
 
 
+def split_samples(samples, spec="auto", *, validation=0.15, test=0.15, seed=0):
+    """Return {"train": rows, "validation": rows, "test": rows}, row numbers of the samples.
+
+    spec: which samples go together.
+        'site'          whole sites; they are known, or found from the coordinates
+        'sample'        single samples, whatever their sites
+        'province:A,B'  tests on all sites whose names begin with A_ or B_
+        a path          a file of ids, see utils/splits.py
+        'auto'          'site' where at least three sites are known, else 'sample'
+    validation, test: shares of the sites (or samples). seed: the same seed gives the same parts.
+    Raises InputError for shares that leave a part empty, and for what does not fit the samples.
+    """
+    check_shares(validation, test, seed)
+    site = samples.site
+    if site is None and samples.lonlat is not None:
+        site = sites_from_coordinates(samples.lonlat)
+    if spec == "auto":
+        spec = "site" if site is not None and len(np.unique(site)) >= 3 else "sample"
+    if spec == "sample":
+        return split_groups(np.arange(len(samples)), validation, test, seed, what="samples")
+    if spec != "site" and not spec.startswith("province:"):
+        return split_file(spec, samples.ids, validation, seed)
+    if site is None:
+        raise InputError(
+            f"--split {spec}: the samples have neither sites nor coordinates; "
+            "expected --split sample"
+        )
+    if spec == "site":
+        return split_groups(site, validation, test, seed, samples.y)
+    provinces = spec.removeprefix("province:").split(",")
+    return split_provinces(site, provinces, validation, seed, samples.y)
+
+
 def check_shares(validation, test, seed):
     """Raise InputError for shares outside 0 to 1, and for a seed that is no whole number."""
     for name, share in {"validation": validation, "test": test}.items():
