@@ -16,8 +16,8 @@ class PatchNet(nn.Module):
     shift moves.
 
     A month without observation enters as 0, with a flag beside it; lengths are padded with such
-    months. A band that is missing in months that others saw enters as 0 too, and `absent` tells the
-    first product which: training with the augmentation "bands" teaches it.
+    months. A band that is missing in months that others saw is estimated from them, and `absent`
+    tells the first product which: training with the augmentation "bands" teaches it.
     """
 
     # Small: an epoch takes a second, and it keeps on learning. Seasons and building have a
@@ -68,8 +68,10 @@ class PatchNet(nn.Module):
         return score.reshape(self.n_classes, -1, batch)[:, :steps].permute(2, 0, 1)  # (B, K, T)
 
     def _load_from_state_dict(self, state, prefix, *rest):
-        """Weights of before bands could be missing know nothing of it: they get a row of zeros."""
+        """Weights of before bands could be missing know nothing of it: what is missing is 0."""
         state.setdefault(prefix + "absent", torch.zeros_like(self.absent))
+        unknown = torch.eye(len(self.inputs.covariance))
+        state.setdefault(prefix + "inputs.covariance", unknown)
         super()._load_from_state_dict(state, prefix, *rest)
 
     @staticmethod
@@ -116,25 +118,32 @@ def shifted_product(linear, h, columns):
 
 
 class Inputs(nn.Module):
-    """Standardised reflectance, 0 where there is no observation, and a flag of the months seen.
+    """Standardised reflectance, 0 in months without observation, and a flag of the months seen.
 
     (B, C, T) -> (C + 1, length, B), and where a band alone is missing (C, length, B) bool, else
-    None. To interpolate the missing months lost less where many are missing, but scored lower on
-    whole sites held out: months that are hidden at random in training, and stay hidden, also
-    regularise.
+    None. A band that is missing in a month that others saw is estimated from them: the mean of a
+    normal distribution given the others, whose covariance is measured on the training series.
+
+    To interpolate the missing months lost less where many are missing, but scored lower on whole
+    sites held out: months that are hidden at random in training, and stay hidden, also regularise.
     """
 
     def __init__(self, n_bands):
         super().__init__()
         self.register_buffer("mean", torch.full((n_bands, 1), 1500.0))
         self.register_buffer("spread", torch.full((n_bands, 1), 1000.0))
+        self.register_buffer("covariance", torch.eye(n_bands))  # of standardised reflectance
 
     def fit(self, x):
-        """Measure mean and spread a band on training reflectance (N, C, T) with NaN."""
+        """Measure mean, spread and covariance on training reflectance (N, C, T) with NaN."""
         for band, values in enumerate(x.transpose(0, 1).flatten(1)):
             values = values[torch.isfinite(values)].double()
             if len(values) > 1:
                 self.mean[band], self.spread[band] = values.mean(), values.std().clamp(min=1)
+        whole = x.transpose(1, 2)[torch.isfinite(x).all(dim=1)].double()  # (months seen, C)
+        if len(whole) > 1:
+            scaled = (whole - self.mean[:, 0]) / self.spread[:, 0]
+            self.covariance.copy_(scaled.T @ scaled / len(scaled))
 
     def forward(self, x, length):
         batch, bands, steps = x.shape
@@ -152,4 +161,20 @@ class Inputs(nn.Module):
         if torch.equal(seen[:steps], whole):
             return out, None
         out[bands] = seen
+        self.estimate(out[:bands].flatten(1), holes.flatten(1), seen.flatten())
         return out, holes
+
+    def estimate(self, values, holes, seen):
+        """Fill the holes of values (C, n) in place, where at least one band is seen (n,)."""
+        bit = 2 ** torch.arange(len(holes), device=holes.device)
+        code = (holes * bit[:, None]).sum(dim=0) * seen  # which bands are missing, as one number
+        kinds = code.unique()
+        for kind in kinds[kinds > 0]:
+            gone = (kind & bit) > 0
+            given = self.covariance[~gone][:, ~gone] + 1e-4 * torch.eye(
+                int((~gone).sum()), device=bit.device
+            )
+            weight = torch.linalg.solve(given, self.covariance[~gone][:, gone]).T
+            where = (code == kind).nonzero()[:, 0]
+            found = weight @ values[~gone][:, where]
+            values[gone.nonzero(), where] = found.to(values.dtype)
