@@ -22,11 +22,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anyw
 import models
 from data_loader import load_samples
 from mapping.stack import open_stack
-from training.mixture import REAL, TEST_ONLY, read_real
+from models.unfamiliar import learn
+from training.mixture import REAL, TEST_ONLY, read_real, real_samples, together
 from training.world import (
     SETTINGS,
     choose_cost,
     choose_temperature,
+    lost_without,
+    part_of,
     scores_of,
     series_scores,
     soften,
@@ -35,6 +38,7 @@ from training.world import (
 from utils.bands import NO_OBSERVATION
 from utils.errors import run_main
 from utils.flags import Parser, whole_number
+from utils.metrics import filtered_scores
 
 HERE = Path(__file__).parent
 # Rondonia was sampled twice: whoever leaves out one set leaves out the other.
@@ -65,8 +69,12 @@ def leave_out(args):
     settings = replace(SETTINGS, epochs=args.epochs)
     labelled, stable, nets = [], [changsha(args.shared, "changsha_stable")], []
     for fold in FOLDS:
-        names = [name for name in REAL if name not in fold]
-        net, _ = train_world(simulated, args.shared, names, settings=settings, width=args.width)
+        path = HERE / "runs" / f"world-without-{fold[0]}.safetensors"
+        if not path.is_file():  # else taken up again after an interruption
+            names = [name for name in REAL if name not in fold]
+            net, _ = train_world(simulated, args.shared, names, settings=settings, width=args.width)
+            models.save(path, net)
+        net = models.load(path)
         nets.append(net)
         for name in fold:
             x, own, _ = read_real(args.shared, name)
@@ -99,6 +107,11 @@ def train(args):
     )
     chosen = json.loads((HERE / "world_chosen.json").read_text())
     soften(net, chosen["temperature"], chosen["switch_cost"])
+    test = part_of(simulated, "test")
+    net.card["without"] = lost_without(net, test)
+    net.card["familiar"] = learn(familiar_series(simulated, args.shared))
+    labels, _ = models.label(net, test.x)
+    metrics = {"simulated test sites": filtered_scores(test.y, labels, len(test.legend))}
     training = {
         "data": "dataset/urban.npz, simulate.py --region world, real: " + ", ".join(REAL),
         "settings": vars(settings),
@@ -107,7 +120,13 @@ def train(args):
         "cpu_minutes": round(history["cpu_seconds"].sum() / 60, 2),
         "parameters": models.count_parameters(net),
     }
-    models.save(args.weights, net, training=training)
+    models.save(args.weights, net, training=training, metrics=metrics)
+
+
+def familiar_series(simulated, folder):
+    """The series that trained: simulated, and real ones as long as they."""
+    train = part_of(simulated, "train")
+    return together(train, real_samples(folder, list(REAL), train)).x
 
 
 def score(args):

@@ -16,7 +16,7 @@ import models
 from mapping.absent import open_for, with_absent
 from mapping.memory import give_back_memory
 from mapping.mosaic import assemble, drawing_of, empty, finish
-from mapping.products import products_for
+from mapping.products import products_for, share_unfamiliar
 from mapping.summary import NO_LABEL, summary
 from mapping.thinned import create_store, open_store, save_shown, thinning_of
 from mapping.unfinished import (
@@ -43,6 +43,7 @@ from utils.errors import InputError
 from utils.files import claimed
 
 CURVES = 2**17  # pixels whose reflectance curves the page holds
+MUCH = 0.1  # share of unfamiliar pixels that is worth a line; 1 % of the training series are
 MEASURED_ROWS = 512  # of the window on which the two precisions are tried
 
 
@@ -117,9 +118,7 @@ def make_map(
         check_space(out, bytes_needed(opened, planned, len(net.card["legend"])))
         job = job_of(opened, weights, planned, device)
         label_windows(job, planned, parts, workers=workers, scheduler=scheduler)
-        draw_up(
-            out, parts, opened, planned, net.card["legend"], f"labelled by {Path(weights).name}"
-        )
+        draw_up(out, parts, opened, planned, net.card, f"labelled by {Path(weights).name}")
     print(f"{out}: look at {'index.html' if page else 'map.png'} first")
     return out
 
@@ -256,10 +255,11 @@ def label_windows(job, planned, parts, *, workers=0, scheduler=None):
     print(f"labelled {left:,} pixels in {seconds:.0f} s ({left / seconds:,.0f} px/s)")
 
 
-def draw_up(out, parts, stack, planned, legend, made):
+def draw_up(out, parts, stack, planned, card, made):
     """Turn the finished windows into the map in `out`; made: words on how, for the page."""
-    raw, folder = parts / "raw", parts / "finished"
-    products = products_for(legend, stack.months, probabilities=planned.years is not None)
+    raw, folder, legend = parts / "raw", parts / "finished", card["legend"]
+    also = {"probabilities": planned.years is not None, "unfamiliar": "familiar" in card}
+    products = products_for(legend, stack.months, **also)
     filter_width = planned.settings["--filter"]
     drawing = drawing_of(parts, planned.windows, stack, len(legend), filter_width)
     page = empty(parts / "page")
@@ -269,7 +269,14 @@ def draw_up(out, parts, stack, planned, legend, made):
     finish(raw, folder, products, rows)
     if planned.page:
         write_page(parts, page, folder, stack, planned, rows, products, Path(out).name, made)
+    strange = share_unfamiliar(raw / "unfamiliar.tif") if also["unfamiliar"] else 0
     publish(folder, out, planned.settings)
+    if strange > MUCH:
+        print(
+            f"note: {strange:.0%} of the pixels are unlike all that the network was trained on; "
+            "check its labels there (unfamiliar.tif above 100)",
+            file=sys.stderr,
+        )
     labelled = [row.pixels for row in rows if row.kind == "class" and row.class_name != NO_LABEL]
     if not any(labelled):
         print("note: no pixel has a label; reason.tif says why", file=sys.stderr)

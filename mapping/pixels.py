@@ -65,14 +65,16 @@ def draw_window(drawing, window):
     inner = (slice(None), slice(top, top + window.height), slice(left, left + window.width))
     monthly = monthly_confidence(area[months : 2 * months], labels, filtered)[inner]
     labels = filtered[inner]
-    confidence, reason, second = (area[2 * months + i, *inner[1:]][None] for i in range(3))
+    single = (area[2 * months + i, *inner[1:]][None] for i in range(4))
+    confidence, reason, second, unfamiliar = single
     changes = changes_of(labels, monthly)
     rasters = {
         "labels": labels.view(np.uint8),
         "confidence": confidence,
         "reason": reason,
         "second": second,
-        "probabilities": area[2 * months + 3 :][inner],
+        "unfamiliar": unfamiliar,
+        "probabilities": area[2 * months + 4 :][inner],
     }
     rasters |= change_rasters(labels, changes, drawing.months)
     counts = count(labels, changes, drawing.n_classes, drawing.row_area[window.slices[0]])

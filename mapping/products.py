@@ -61,10 +61,11 @@ class Product:
         return np.full((len(self.bands), height, width), self.nodata, self.dtype)
 
 
-def products_for(legend, months, *, probabilities=False):
+def products_for(legend, months, *, probabilities=False, unfamiliar=False):
     """The rasters of a map with this legend over these months: name -> Product.
 
-    probabilities: also the mean probability of each class in each year.
+    probabilities: also the mean probability of each class in each year. unfamiliar: also how unlike
+    the training series each pixel is.
     """
     if len(legend) > 99 or len(months) > 254:
         raise InputError(
@@ -72,6 +73,8 @@ def products_for(legend, months, *, probabilities=False):
         )
     found = [*class_products(legend, months), *change_products(legend, months), *doubt_products()]
     found.append(coded("reason", "uint8", 255, "why a pixel has no label", dict(enumerate(WHY))))
+    if unfamiliar:
+        found.append(unfamiliar_product())
     if probabilities:
         years = dict.fromkeys(str(month)[:4] for month in months)
         bands = tuple(f"{year} {name}" for year in years for name in legend.names)
@@ -124,6 +127,23 @@ def doubt_products():
         Product("confidence", "uint8", 255, ("confidence",), label, PERCENT),
         Product("change_confidence", "uint8", 255, ("change confidence",), change, PERCENT),
     )
+
+
+def unfamiliar_product():
+    """The raster that says how unlike the training series a pixel is."""
+    meaning = "percent; above 100 unlike 99 of 100 series that the network was trained on"
+    colours = {i: to_hex(colormaps["cividis"](min(i / 200, 1.0))) for i in range(251)}
+    return Product("unfamiliar", "uint8", 255, ("unfamiliar",), meaning, colours)
+
+
+def share_unfamiliar(path):
+    """Share of the pixels with a score that are above 100 in unfamiliar.tif."""
+    count = np.zeros(256, np.int64)
+    with rasterio.open(path) as raster:
+        for _, window in raster.block_windows(1):
+            values = raster.read(1, window=window)
+            count += np.bincount(values.ravel(), minlength=256)
+    return count[101:255].sum() / max(1, count[:255].sum())
 
 
 def count_entry(times):

@@ -21,6 +21,7 @@ from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
 from mapping.thinned import Thinning, thin
 from models.label import BATCH
+from models.unfamiliar import unfamiliarity
 from utils.bands import NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 
@@ -78,7 +79,8 @@ class Labelled(NamedTuple):
 
     labels (T, P) int8; monthly (T, P) uint8: probability of each month's label, percent;
     confidence (P,) uint8: its mean over the months, percent; second (P,) uint8: the second most
-    probable class of the month with the lowest probability; yearly (Y K, P) uint8: mean
+    probable class of the month with the lowest probability; unfamiliar (P,) uint8: percent of how
+    unlike training the series is, see `unfamiliar_percent`; yearly (Y K, P) uint8: mean
     probability of each class in each year, percent, class by class within a year; Y = 0 where it
     was not asked for.
     """
@@ -87,6 +89,7 @@ class Labelled(NamedTuple):
     monthly: np.ndarray
     confidence: np.ndarray
     second: np.ndarray
+    unfamiliar: np.ndarray
     yearly: np.ndarray
 
 
@@ -142,7 +145,7 @@ def label_window(job, window):
     block = job.stack.read(rows, columns)  # (T, C, y, x)
     found, reason = label_block(job, block)
     layers = [found.labels.view(np.uint8), found.monthly, found.confidence[None]]  # -1 becomes 255
-    layers += [reason[None], found.second[None], found.yearly]
+    layers += [reason[None], found.second[None], found.unfamiliar[None], found.yearly]
     shown = thin(block, window, job.page) if job.page else None
     if next(WINDOWS_DONE) % TIDY_EVERY == 0:
         give_back_memory()
@@ -196,9 +199,10 @@ def run_network(job, series):
 
 def label_part(job, net, series, threads):
     """Labelled of series (N, C, T), few enough to hold the probabilities of all classes."""
+    series = with_absent(series, job.stack.bands, net.card["bands"])
     labels, sure, probabilities = models.label(
         net,
-        with_absent(series, job.stack.bands, net.card["bands"]),
+        series,
         probabilities=True,
         precision=job.precision,
         threads=threads,
@@ -207,7 +211,16 @@ def label_part(job, net, series, threads):
     months = percent(sure.T)
     second = second_class(labels, sure, probabilities)
     yearly = yearly_means(probabilities, job.years)
-    return Labelled(labels.T.copy(), months, percent(sure.mean(axis=1)), second, yearly)
+    strange = unfamiliar_percent(net, series)
+    return Labelled(labels.T.copy(), months, percent(sure.mean(axis=1)), second, strange, yearly)
+
+
+def unfamiliar_percent(net, series):
+    """Percent (N,) uint8 of `models.unfamiliar.unfamiliarity`, 250 at most; 255 if not known."""
+    found = unfamiliarity(net, series)
+    if found is None:
+        return np.full(len(series), 255, np.uint8)
+    return np.nan_to_num(np.rint(100 * found).clip(0, 250), nan=255).astype(np.uint8)
 
 
 def second_class(labels, sure, probabilities):

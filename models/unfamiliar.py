@@ -9,25 +9,34 @@ above 1 it is unlike them.
 
 import numpy as np
 
-from models.label import as_tensor
+from utils.bands import NO_OBSERVATION
 
 CLUSTERS = 96
 ROUNDS = 12  # of k-means
 HELD = 0.99  # share of the training series that are familiar
 AT_ONCE = 20_000  # series
+LONG, STRIDE = 48, 5  # months
 
 
 def describe(x):
-    """Mean and spread of each band over the months seen: (N, C, T) -> (N, 2 C), NaN if none is."""
-    x = as_tensor(x, "cpu").numpy() / 1e4
-    seen = np.isfinite(x)
-    count = seen.sum(axis=2).astype(np.float32)
+    """Mean and spread of each band over the months seen: (N, C, T) -> (N, 2 C), NaN if none is.
+
+    Of four years and more every fifth month is enough: these are of all seasons.
+    """
+    months = np.moveaxis(np.asarray(x), 2, 0)[:: STRIDE if x.shape[2] >= LONG else 1]
+    shape = x.shape[1::-1]  # (C, N), as windows of a map lie in memory
+    count, total, square = (np.zeros(shape, np.float32) for _ in range(3))
+    for month in months:
+        values = month.T.astype(np.float32) / 1e4
+        seen = values > NO_OBSERVATION / 1e4  # not NaN either
+        values[~seen] = 0
+        count += seen
+        total += values
+        square += values * values
     count[count == 0] = np.nan
-    x = np.where(seen, x, 0)
-    mean = x.sum(axis=2) / count
-    square = np.square(x).sum(axis=2) / count
-    spread = np.sqrt(np.maximum(square - np.square(mean), 0))
-    return np.concatenate([mean, spread], axis=1)
+    mean = total / count
+    spread = np.sqrt(np.maximum(square / count - mean * mean, 0))
+    return np.concatenate([mean, spread]).T
 
 
 def learn(x, seed=0):

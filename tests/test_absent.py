@@ -1,4 +1,4 @@
-"""Maps of stacks that lack bands of the network."""
+"""Maps of stacks that lack bands of the network, and of land unlike all that it was trained on."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from stack_files import read_map, values, write_folder
 import models
 from mapping.absent import missing_note, with_absent
 from mapping.pipeline import make_map
+from models.unfamiliar import learn, unfamiliarity
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 from utils.legend import URBAN
@@ -75,3 +76,26 @@ def test_bands_that_are_there_come_to_their_place():
     np.testing.assert_array_equal(whole[:, [6, 0, 2]], series)
     assert (np.delete(whole, [6, 0, 2], axis=1) == NO_OBSERVATION).all()
     assert with_absent(whole, BANDS, BANDS) is whole
+
+
+def test_map_of_strange_land_says_so_and_where(tmp_path, capsys):
+    dark = np.where(STACK > 0, STACK // 8, STACK)
+    dark[:, :, 10:] = STACK[:, :, 10:]
+    flat = STACK.reshape(*STACK.shape[:2], -1).transpose(2, 1, 0)
+    home = learn(np.where(flat == NO_OBSERVATION, np.nan, flat).astype(np.float32))
+    net = weights(tmp_path / "net.safetensors", familiar=home)
+    out = make_map(write_folder(tmp_path / "dark", dark), net, tmp_path / "map", page=False)
+    found = read_map(out)[0]["unfamiliar"][0]
+    series = dark.reshape(*dark.shape[:2], -1).transpose(2, 1, 0)
+    expected = 100 * unfamiliarity(models.load(net), series).reshape(found.shape)
+    there = found != 255
+    np.testing.assert_allclose(found[there], expected[there].clip(0, 250), atol=0.51)
+    assert (found[2:10][there[2:10]] > 100).mean() > 0.8
+    assert (found[10:][there[10:]] > 100).mean() < 0.1
+    assert "of the pixels are unlike all that the network was trained on" in capsys.readouterr().err
+
+
+def test_map_by_weights_that_cannot_tell_has_no_such_raster(tmp_path, capsys):
+    net = weights(tmp_path / "net.safetensors")
+    out = make_map(write_folder(tmp_path / "monthly", STACK), net, tmp_path / "map", page=False)
+    assert not (out / "unfamiliar.tif").exists() and "unlike" not in capsys.readouterr().err

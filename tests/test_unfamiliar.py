@@ -57,7 +57,7 @@ def test_series_never_seen_has_no_score(net):
     assert np.isnan(unfamiliarity(net, x)).tolist() == [False, True, False]
 
 
-@given(st.integers(0, 2**31), st.integers(1, 30))
+@given(st.integers(0, 2**31), st.integers(1, 70))
 @settings(deadline=None, max_examples=25)
 def test_description_is_mean_and_spread_of_the_months_seen(seed, months):
     rng = np.random.default_rng(seed)
@@ -65,7 +65,8 @@ def test_description_is_mean_and_spread_of_the_months_seen(seed, months):
     x[rng.random(x.shape) < 0.3] = np.nan
     found = describe(x)
     for i, band in np.ndindex(4, 3):
-        own = x[i, band][np.isfinite(x[i, band])] / 1e4
+        own = x[i, band, :: 5 if months >= 48 else 1]
+        own = own[np.isfinite(own)] / 1e4
         expected = (own.mean(), own.std()) if own.size else (np.nan, np.nan)
         np.testing.assert_allclose((found[i, band], found[i, 3 + band]), expected, atol=2e-3)
 
