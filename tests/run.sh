@@ -1,11 +1,33 @@
 #!/usr/bin/env bash
 # Make an environment, install what the tests need, lint, and run every test: bash tests/run.sh
+# With arguments, pytest gets these: bash tests/run.sh tests/test_compare.py -k bands
 set -euo pipefail
 cd "$(dirname "$0")/.."
 environment="${TSSCD_ENVIRONMENT:-.venv-test}"
 python3 -m venv "$environment"
-"$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+python="$environment/bin/python"
+install() { "$python" -m pip install --quiet --disable-pip-version-check "$@"; }
+install -r requirements.txt   # first, so that torch is the pinned one and all others suit it
+install -r requirements.txt -r tests/requirements.txt
 "$environment/bin/ruff" check .
 "$environment/bin/ruff" format --check .
 # One thread a process: the tests run small work, and threads that wait for each other cost more than they bring.
-OMP_NUM_THREADS=1 MPLBACKEND=Agg "$environment/bin/python" -m pytest --durations=10 "$@"
+export OMP_NUM_THREADS=1 MPLBACKEND=Agg
+if [ $# -gt 0 ]; then
+    exec "$python" -m pytest --durations=10 "$@"
+fi
+# Two processes, one for each core of a small machine. The files are dealt out by size, largest first, so that
+# each process has about as much to do: every file goes to exactly one.
+one=() other=()
+for file in $(ls -S tests/test_*.py); do
+    if [ ${#one[@]} -le ${#other[@]} ]; then one+=("$file"); else other+=("$file"); fi
+done
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+"$python" -m pytest --durations=10 "${other[@]}" >"$log" 2>&1 &
+second=$!
+failed=0
+"$python" -m pytest --durations=10 "${one[@]}" || failed=$?
+wait "$second" || failed=$?
+cat "$log"
+exit "$failed"
