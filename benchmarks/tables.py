@@ -104,6 +104,7 @@ def pages():
         ROOT / "README.md": root,
         HERE / "README.md": results,
         ROOT / "model_data" / "README.md": card_figures(weights),
+        ROOT / "dataset" / "README.md": dataset_figures(),
     }
 
 
@@ -318,6 +319,37 @@ def training_facts(card):
         ["parameters", f"{training.parameters:,}"],
         ["cost of a change", f"{card['switch_cost']} nats, chosen on the validation part"],
     ]
+
+
+def dataset_figures():
+    """What the card of the simulated set shows: dict of marker -> text."""
+    difficulty = rows_of("simulated_difficulty")
+    forest = difficulty[difficulty["method"].str.startswith("random forest")].iloc[0]
+    recalls = [name for name in difficulty if name.startswith("recall ")]
+    head = ["all", *(name.removeprefix("recall ") for name in recalls)]
+    shares = [f"{forest[name]:.1%}" for name in ["OA", *recalls]]
+    curve = difficulty[difficulty["method"] == "patchnet"]
+    sizes = [f"{int(text.split()[0]):,}" for text in curve["training"]]
+    accuracy = [f"{value:.3f}" for value in curve["OA"]]
+    return {
+        "forest": markdown(head, [shares]),
+        "curve": markdown(["training series", *sizes], [["overall accuracy", *accuracy]]),
+        "beside_real": beside_real_table(rows_of("simulated_beside_real")),
+    }
+
+
+def beside_real_table(rows):
+    """Median reflectance, noise and NDVI of each group, real / simulated."""
+    columns = {band: ("median", band) for band in ("B2", "B4", "B8", "B11", "B12")}
+    columns |= {f"noise {band}": ("noise", band) for band in ("B4", "B8", "B11")}
+    columns["lowest NDVI"] = ("lowest monthly median", "NDVI")
+    columns["highest NDVI"] = ("highest monthly median", "NDVI")
+    found = rows.set_index(["group", "measure", "band"])
+    lines = []
+    for group in rows["group"].unique():
+        pairs = [found.loc[(group, *place)] for place in columns.values()]
+        lines.append([group, *(f"{pair['real']:.3f} / {pair['simulated']:.3f}" for pair in pairs)])
+    return markdown(["group", *columns], lines)
 
 
 def markdown(head, lines):
