@@ -127,7 +127,14 @@ def add_work_flags(parser):
         type=whole_number(0, 12),
         default=5,
         metavar="N",
-        help="further tries of a file, after pauses of 1, 2, 4, ... seconds",
+        help="further tries of a file",
+    )
+    flag(
+        "--pause",
+        type=number(0, 600),
+        default=1,
+        metavar="SECONDS",
+        help="before the first further try; each pause is twice the one before",
     )
     flag(
         "--timeout",

@@ -4,12 +4,13 @@ From processing baseline 04.00 on, Sentinel-2 L2A stores reflectance x 10^4 + 10
 hold scenes from which the 1000 is off already, whatever their metadata say. Metadata alone are
 therefore not enough, and the date tells nothing: Collection 1 has new baselines on old dates.
 
-Three things are asked, the first that answers decides:
+A baseline before 04.00 has no offset. For the other scenes these are asked, the first that answers
+decides:
 1. The pixels. With the 1000 in, practically no number is below 1000: that would be reflectance
    below zero. Without it, dark land, water and shadow are far below 1000.
-2. Other scenes of the area up to the same month: do all bands lie 1000 higher than theirs, and
-   what held for scenes with the same metadata?
-3. The metadata: baseline, the catalogue's flag, the catalogue's offset.
+2. Scenes of the area with the same metadata, whose pixels told.
+3. All scenes of the area whose pixels told: are the darkest pixels of a clear scene 1000 brighter?
+4. The metadata: baseline, the catalogue's flag, the catalogue's offset.
 Only scenes up to the same month are asked, so that a stack extended later has the same values.
 """
 
@@ -20,16 +21,22 @@ import numpy as np
 OFFSET = -1000  # of reflectance x 10^4, what baseline 04.00 and later ask to be added
 FIRST_BASELINE = "04.00"
 JUDGED = ("B2", "B3", "B4", "B12")  # dark somewhere on nearly all land
-# The 1000 is off already when at least this share of the pixels, and FEWEST of them, has its
-# darkest band below the number. With the 1000 in, these numbers are reflectances of -0.01, -0.02,
-# -0.03: noise over water and in shadow seldom gets to the first, hardly ever to the others.
-BELOW = ((900, 0.10), (800, 0.01), (700, 0.003))
-FEWEST = 3
+# (rank, number, share): the 1000 is off already when at least this share of the pixels has its
+# darkest (0) or second darkest (1) band below the number. With the 1000 in, these numbers are
+# reflectances from -0.005 to -0.03: noise over water and in shadow, or too much haze taken off the
+# blue band, in few pixels and hardly ever in two bands at once. A clear scene without the 1000 is
+# far below in most of its pixels, so much is asked of it; what clouds leave free may be little.
+SHIFTED_CLEAR = ((0, 900, 0.05), (1, 950, 0.05))
+SHIFTED_CLOUDY = ((0, 900, 0.01), (0, 700, 0.003), (1, 950, 0.01))
+FEWEST = 3  # pixels
 NOISE = 0.005  # share of pixels below 1000 up to which the 1000 may be in
 DARK_END = (950, 1600)  # where the darkest hundredth lies when the 1000 is in
 ENOUGH = 100  # clear pixels that say something when nothing is below 1000
-NEAR = 300  # bands of two scenes agree when they differ by less, reflectance x 10^4
-COMPARED = 10  # earlier scenes that a scene is compared with
+MOSTLY = 0.5  # share of clear pixels that makes a scene trusted: what is left of clouds lifts all
+# bands too, by chance by 1000
+NEAR = 300  # by which the darkest pixels of clear scenes may leave their range, reflectance x 10^4
+ALIKE = 9  # latest scenes of the same metadata that are asked
+COMPARED = 20  # latest scenes that a scene is compared with
 FEWEST_COMPARED = 3
 
 
@@ -37,22 +44,25 @@ FEWEST_COMPARED = 3
 class Pixels:
     """What a coarse look at a scene showed.
 
-    clear: clear pixels seen; below: share of them with the darkest band below 900, 800, 700, 1000;
-    shaded: the first three of all pixels with data, clouds and shadows too; dark: hundredth part
-    of the darkest band; levels: tenth part of each judged band.
+    clear, seen: clear pixels, pixels with data; shifted: are they too dark for the 1000 to be in;
+    below: share of the clear pixels with the darkest band below 1000; dark: darkest hundredth of
+    the darkest band.
     """
 
     clear: int
     seen: int
-    below: tuple
-    shaded: tuple
+    shifted: bool
+    below: float
     dark: float
-    levels: tuple
+
+    @property
+    def mostly_clear(self):
+        return are_most(self.clear, self.seen)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """offset: added to the scene's numbers; by: pixels, comparison, same metadata or metadata."""
+    """offset: added to the scene's numbers; by: pixels, same metadata, comparison or metadata."""
 
     offset: int
     by: str
@@ -63,83 +73,113 @@ def look(values, clear):
     """Pixels of the judged bands. values: (4, y, x) stored numbers, 0 = no data; clear: (y, x)."""
     seen = (values > 0).all(axis=0)
     clear = clear & seen
-    darkest = values.min(axis=0)
-    limits = [limit for limit, _ in BELOW]
+    ranked = np.sort(values, axis=0)
+    if are_most(clear.sum(), seen.sum()):
+        shifted = too_dark(ranked[:, clear], SHIFTED_CLEAR)
+    else:  # shadows of clouds tell too
+        shifted = any(too_dark(ranked[:, mask], SHIFTED_CLOUDY) for mask in (clear, seen))
     if not clear.any():
-        below, dark, levels = (0.0,) * 4, np.nan, (np.nan,) * len(JUDGED)
-    else:
-        below = tuple(float((darkest[clear] < limit).mean()) for limit in (*limits, 1000))
-        dark = float(np.percentile(darkest[clear], 1))
-        levels = tuple(float(v) for v in np.percentile(values[:, clear], 10, axis=1))
-    number = max(1, int(seen.sum()))
-    shaded = tuple(float((darkest[seen] < limit).sum() / number) for limit in limits)
-    return Pixels(int(clear.sum()), int(seen.sum()), below, shaded, dark, levels)
+        return Pixels(0, int(seen.sum()), shifted, 0.0, np.nan)
+    darkest = ranked[0, clear]
+    return Pixels(
+        int(clear.sum()),
+        int(seen.sum()),
+        shifted,
+        float((darkest < -OFFSET).mean()),
+        float(np.percentile(darkest, 1)),
+    )
+
+
+def are_most(clear, seen):
+    """Are so many of the seen pixels clear that the scene may be trusted?"""
+    return bool(clear >= max(ENOUGH, MOSTLY * seen))
+
+
+def too_dark(ranked, shares):
+    """Are numbers (4, n), the darkest band first, too dark for the 1000 to be in?"""
+    for rank, limit, share in shares:
+        below = int((ranked[rank] < limit).sum())
+        if below >= max(FEWEST, share * ranked.shape[1]):
+            return True
+    return False
 
 
 def pixels_say(pixels):
     """0: the 1000 is off already; -1000: it is in; None: these pixels do not tell."""
-    for (_, share), clear, shaded in zip(BELOW, pixels.below, pixels.shaded):
-        enough_clear = clear >= share and clear * pixels.clear >= FEWEST
-        enough_shaded = shaded >= share and shaded * pixels.seen >= FEWEST
-        if enough_clear or enough_shaded:
-            return 0
+    if pixels.shifted:
+        return 0
     low, high = DARK_END
-    if pixels.clear >= ENOUGH and pixels.below[-1] <= NOISE and low <= pixels.dark <= high:
+    if pixels.clear >= ENOUGH and pixels.below <= NOISE and low <= pixels.dark <= high:
         return OFFSET
     return None
 
 
-def others_say(pixels, known):
-    """0 or -1000 where all judged bands lie as, or 1000 above, those of scenes before; else None.
+def alike_say(offsets):
+    """What held for all of the latest scenes with the same metadata; None: they disagree."""
+    latest = set(offsets[-ALIKE:])
+    return latest.pop() if len(latest) == 1 else None
 
-    known: levels of scenes decided by their pixels, offset applied, (n, 4), the latest last.
+
+def others_say(pixels, known):
+    """0 or -1000: the darkest pixels lie in the range of other scenes, or 1000 above; else None.
+
+    known: darkest hundredths of mostly clear scenes whose pixels told, offset added, latest last.
     """
-    if len(known) < FEWEST_COMPARED or pixels.clear < ENOUGH:
+    if len(known) < FEWEST_COMPARED or not pixels.mostly_clear:
         return None
-    higher = np.array(pixels.levels) - np.median(known[-COMPARED:], axis=0)
-    if (abs(higher + OFFSET) < NEAR).all():
-        return OFFSET
-    return 0 if (abs(higher) < NEAR).all() else None
+    latest = known[-COMPARED:]
+    low, high = min(latest) - NEAR, max(latest) + NEAR
+    fitting = [offset for offset in (0, OFFSET) if low <= pixels.dark + offset <= high]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def is_old(scene):
+    """Was the 1000 not yet in use, and does nothing in the metadata say otherwise?"""
+    named = scene.name_baseline or scene.baseline
+    newest = max(scene.baseline, named)
+    return bool(scene.baseline) and newest < FIRST_BASELINE and scene.catalogue_offset != OFFSET
 
 
 def metadata_say(scene):
-    """Offset by the metadata alone, and in words why."""
-    flag, offset = scene.offset_applied, scene.catalogue_offset
-    said = [] if offset is None else [f"catalogue's offset {offset}"]
-    said += [] if flag is None else [f"flag of an applied offset {str(flag).lower()}"]
+    """Offset by the metadata alone."""
+    if scene.offset_applied is True:
+        return 0
     if not scene.baseline:
-        found = OFFSET if offset == OFFSET and flag is not True else 0
-        return found, ", ".join(["no baseline", *said])
-    said = [f"baseline {scene.baseline}", *said]
-    if scene.baseline < FIRST_BASELINE:
-        return 0, f"baseline {scene.baseline}, before {FIRST_BASELINE}"
-    return (0 if flag is True else OFFSET), ", ".join(said)
+        return OFFSET if scene.catalogue_offset == OFFSET else 0
+    return OFFSET if scene.baseline >= FIRST_BASELINE else 0
+
+
+def in_words(scene, pixels):
+    """What was found out about a scene, in words."""
+    said = [f"{100 * pixels.below:.1f} % of {pixels.clear} clear pixels below 1000"]
+    said.append(f"baseline {scene.baseline or 'unknown'}")
+    if scene.name_baseline not in ("", scene.baseline):
+        said.append(f"{scene.name_baseline} in the name")
+    if scene.catalogue_offset is not None:
+        said.append(f"catalogue's offset {scene.catalogue_offset}")
+    if scene.offset_applied is not None:
+        said.append(f"catalogue's flag of an applied offset {str(scene.offset_applied).lower()}")
+    return ", ".join(said)
 
 
 def decide(scene, pixels, known, alike):
-    """Decision for one scene.
-
-    known: see `others_say`; alike: offsets of scenes decided by their pixels whose metadata are the
-    same.
+    """Decision for one scene. known: see `others_say`; alike: offsets of scenes with the same
+    metadata whose pixels told, the latest last.
     """
-    stated, why = metadata_say(scene)
-    seen, others = pixels_say(pixels), others_say(pixels, known)
-    share = f"{100 * max(pixels.below[-1], pixels.shaded[0]):.1f} % of the pixels below 1000"
-    if scene.baseline and scene.baseline < FIRST_BASELINE:
-        if seen == OFFSET and others == OFFSET:
-            return Decision(OFFSET, "comparison", f"{why}, but all bands 1000 above earlier scenes")
-        return Decision(0, "pixels" if seen == 0 else "metadata", f"{why}; {share}")
-    if seen == 0:
-        return Decision(0, "pixels", f"{share}; {why}")
-    if others is not None:
-        return Decision(others, "comparison", f"bands beside earlier scenes; {share}; {why}")
-    if seen == OFFSET and stated == OFFSET:
-        return Decision(OFFSET, "pixels", f"{share}; {why}")
-    if alike and len(set(alike)) == 1:
-        return Decision(alike[0], "same metadata", f"as scenes with the same metadata; {why}")
-    if seen == OFFSET:
-        return Decision(OFFSET, "pixels", f"{share}; {why}")
-    return Decision(stated, "metadata", f"the pixels do not tell; {why}")
+    seen, others, words = pixels_say(pixels), others_say(pixels, known), in_words(scene, pixels)
+    if is_old(scene):
+        if seen == others == OFFSET:
+            return Decision(OFFSET, "comparison", words)
+        return Decision(0, "pixels" if seen == 0 else "metadata", words)
+    stated = metadata_say(scene)
+    sure = seen == 0 or (seen == stated and pixels.mostly_clear)
+    if sure:
+        return Decision(seen, "pixels", words)
+    same = alike_say(alike)
+    for answer, by in ((others, "comparison"), (same, "same metadata"), (seen, "pixels")):
+        if answer is not None:
+            return Decision(answer, by, words)
+    return Decision(stated, "metadata", words)
 
 
 def decide_all(scenes, pixels, before=()):
@@ -161,15 +201,17 @@ def decide_all(scenes, pixels, before=()):
 
 def decide_beside(scene, pixels, records):
     """Decision for a scene beside the records of others."""
-    sure = [r for r in records if r["by"] == "pixels" and r["clear"] >= ENOUGH]
-    known = np.array([np.add(r["levels"], r["offset"]) for r in sure])
-    alike = [r["offset"] for r in records if r["by"] == "pixels" and r["said"] == said(scene)]
+    sure = [r for r in records if r["by"] == "pixels"]
+    known = [r["dark"] + r["offset"] for r in sure if r["mostly_clear"]]
+    alike = [r["offset"] for r in sure if r["metadata"] == metadata_of(scene)]
     return decide(scene, pixels, known, alike)
 
 
-def said(scene):
+def metadata_of(scene):
     """What the metadata say, as one text: scenes with the same text were handled alike."""
-    return f"{scene.collection}|{scene.baseline}|{scene.catalogue_offset}|{scene.offset_applied}"
+    named = f"name {scene.name_baseline or '-'}, baseline {scene.baseline or '-'}"
+    flag, offset = scene.offset_applied, scene.catalogue_offset
+    return f"{scene.collection or '-'}, {named}, offset {offset}, applied {flag}"
 
 
 def record(scene, pixels, decision):
@@ -178,7 +220,7 @@ def record(scene, pixels, decision):
         "id": scene.id,
         "by": decision.by,
         "offset": decision.offset,
-        "clear": pixels.clear,
-        "levels": pixels.levels,
-        "said": said(scene),
+        "mostly_clear": pixels.mostly_clear,
+        "dark": pixels.dark,
+        "metadata": metadata_of(scene),
     }

@@ -65,6 +65,7 @@ class Way:
     scheduler: str | None = None
     window: int = WINDOW
     retries: int = 5
+    pause: float = 1
     timeout: float = 30
     yes: bool = False
 
@@ -82,7 +83,7 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     resampling: of bands that do not lie on the grid. method: median or medoid.
     allow_missing: unreadable scenes that do not end the run.
     workers, scheduler: as in map.py. window: pixels on a side, a multiple of 256.
-    retries, timeout (seconds): of each file. yes: also a very large area.
+    retries, pause (seconds, doubled each time), timeout (seconds): of each file. yes: also a very large area.
     Raises InputError.
     """
     out = Path(out)
@@ -134,7 +135,7 @@ def run(out, folder, request, way, go_on):
     source = open_catalogue(
         request.catalog, request.collection, retries=way.retries, timeout=way.timeout
     )
-    pauses = tuple(2**i for i in range(way.retries))
+    pauses = tuple(way.pause * 2**i for i in range(way.retries))
     reader = Reader(source, request.resampling, pauses, way.timeout)
     if go_on:
         plan = unfinished.load_plan(folder, asdict(request))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import rasterio
@@ -13,17 +13,11 @@ from rasterio.warp import reproject
 from rasterio.windows import Window as Part
 
 from compositing.catalogues import Catalogue
+from compositing.remote import HEADERS_KEPT, Broken, RemoteFile
 
 RESAMPLING = ("nearest", "bilinear", "cubic")
-# GDAL asks again by itself, soon; what is still broken then is read again as a whole, later.
-GDAL_SETTINGS = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MULTIRANGE": "YES",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "VSI_CACHE": "YES",
-    "CPL_VSIL_CURL_USE_HEAD": "NO",
-    "GDAL_NUM_THREADS": "1",
-}
+# Never look for files beside the ones that are named.
+GDAL_SETTINGS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": "1"}
 RIM = 4  # pixels around an area that interpolation may use
 HOPELESS = ("No such file", "404", "not recognized as being in a supported")
 
@@ -42,7 +36,6 @@ class Reader:
     resampling: str = "bilinear"
     pauses: tuple = (1, 2, 4, 8, 16)
     timeout: float = 30
-    extra: dict = field(default_factory=dict)  # further settings of GDAL
 
     def read(self, scene, band, geobox):
         """Numbers of a band as stored, on a grid: (y, x) uint16, 0 = no data. Raises Unreadable."""
@@ -55,34 +48,55 @@ class Reader:
 
     def patiently(self, scene, band, use):
         """use(opened file) of a scene's band, tried again after growing pauses."""
-        address, problem = scene.assets[band], None
+        address = scene.assets[band]
         for pause in (*self.pauses, None):
             try:
-                with rasterio.Env(**self.settings()), self.open(address, problem) as source:
-                    return use(source)
+                with rasterio.Env(**self.settings()):
+                    return self.used(address, use)
+            except Broken as error:  # it was tried again and again
+                problem = str(error)
+                break
             except (RasterioError, OSError, ValueError) as error:
                 problem = " ".join(str(error.__cause__ or error).split())
-                if any(word in problem for word in HOPELESS) or pause is None:
+                if pause is None or any(word in problem for word in HOPELESS):
                     break
-                self.catalogue.renew()
+                HEADERS_KEPT.forget(address)
                 time.sleep(pause)
         raise Unreadable(f"{band} cannot be read: {without_token(problem)}")
 
-    def open(self, address, problem):
-        """Open a file; after a problem under a name that no cache of GDAL knows."""
-        signed = self.catalogue.signed(address)
-        if problem and signed.startswith("http"):
-            signed += f"#{time.monotonic_ns()}"
-        return rasterio.open(signed)
+    def used(self, address, use):
+        """use(opened file). What was read from the web counts only if all of it came."""
+        if not address.startswith("http"):
+            with rasterio.open(address) as source:
+                return use(source)
+        file = RemoteFile(address, self.catalogue, self.pauses, self.timeout)
+        try:
+            with rasterio.open("scene.tif", opener=lone_opener(file)) as source:
+                return use(source)
+        finally:
+            if file.problem:
+                raise Broken(file.problem)
 
     def settings(self):
-        """Settings of GDAL for this thread."""
-        given = {
+        """Settings of GDAL for this thread. Those of HTTP are for catalogues that GDAL asks itself."""
+        http = {
             "GDAL_HTTP_TIMEOUT": str(self.timeout),
-            "GDAL_HTTP_LOW_SPEED_TIME": str(self.timeout),
-            "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+            "GDAL_HTTP_MAX_RETRY": str(len(self.pauses)),
+            "GDAL_HTTP_RETRY_DELAY": str(next(iter(self.pauses), 1)),
         }
-        return GDAL_SETTINGS | given | self.catalogue.options() | self.extra
+        return GDAL_SETTINGS | http | self.catalogue.options()
+
+
+def lone_opener(file):
+    """An opener for GDAL that knows one file, and none beside it."""
+
+    def opener(path, mode="r", **_):
+        if not str(path).endswith("scene.tif"):
+            raise FileNotFoundError(path)
+        file.seek(0)
+        return file
+
+    return opener
 
 
 def without_token(text):

@@ -40,6 +40,7 @@ class Scene:
     platform: str
     tile: str
     baseline: str
+    name_baseline: str
     generation: str
     catalogue_offset: int | None
     offset_applied: bool | None
@@ -73,7 +74,8 @@ def scene_of(item, resolve):
         time=np.datetime64(moment.split("+")[0].rstrip("Z"), "s"),
         platform=platform_of(properties, names),
         tile=tile_of(properties, names),
-        baseline=baseline_of(properties, names),
+        baseline=baseline_of(properties) or name_baseline(names),
+        name_baseline=name_baseline(names),
         generation=generation_of(properties, names),
         catalogue_offset=catalogue_offset(assets),
         offset_applied=properties.get("earthsearch:boa_offset_applied"),
@@ -115,12 +117,17 @@ def tile_of(properties, names):
     return (said or first_match(r"_T?(\d{1,2}[A-Z]{3})_", names)).lstrip("0")
 
 
-def baseline_of(properties, names):
-    """Processing baseline such as '05.10', '' where neither catalogue nor product name tells."""
+def baseline_of(properties):
+    """Processing baseline such as '05.10' that the catalogue states, '' where it states none."""
     said = properties.get("s2:processing_baseline") or properties.get("processing:version")
-    if re.fullmatch(r"\d+(\.\d+)?", str(said or "")):
-        whole, _, part = str(said).partition(".")
-        return f"{int(whole):02d}.{part or '0':0<2}"
+    if not re.fullmatch(r"\d+(\.\d+)?", str(said or "")):
+        return ""
+    whole, _, part = str(said).partition(".")
+    return f"{int(whole):02d}.{part or '0':0<2}"
+
+
+def name_baseline(names):
+    """Processing baseline in a product's name such as S2A_MSIL2A_..._N0510_..., '' without one."""
     short = first_match(r"_N(\d{4})(?:_|\.|$)", names)
     return f"{short[:2]}.{short[2:]}" if short else ""
 

@@ -3,10 +3,9 @@
 import csv
 from pathlib import Path
 
-from compositing.offsets import JUDGED, said
+from compositing.offsets import metadata_of
 from utils.files import written_whole
 
-LEVELS = [f"dark_{band}" for band in JUDGED]
 COLUMNS = [
     "scene",
     "catalogue",
@@ -21,8 +20,8 @@ COLUMNS = [
     "evidence",
     "clear_share",
     "metadata",
-    "judged_pixels",
-    *LEVELS,
+    "mostly_clear",
+    "darkest",
 ]
 
 
@@ -44,16 +43,16 @@ def row_of(one, catalogue, counts):
         "generation": scene.generation,
         "used": "no" if one.unused else "yes",
         "why_not": one.unused,
-        "metadata": said(scene),
+        "metadata": metadata_of(scene),
     }
     if decision:
         row |= {
             "offset": decision.offset,
             "decided_by": decision.by,
             "evidence": decision.evidence,
-            "judged_pixels": pixels.clear,
+            "mostly_clear": "yes" if pixels.mostly_clear else "no",
+            "darkest": pixels.dark,
         }
-        row |= dict(zip(LEVELS, pixels.levels))
     if counts and not one.unused:
         row["clear_share"] = f"{counts[1] / max(1, counts[0]):.4f}"
     return row
@@ -83,9 +82,9 @@ def records_of(rows):
             "id": row["scene"],
             "by": row["decided_by"],
             "offset": int(row["offset"]),
-            "clear": int(row["judged_pixels"]),
-            "levels": tuple(float(row[name]) for name in LEVELS),
-            "said": row["metadata"],
+            "mostly_clear": row["mostly_clear"] == "yes",
+            "dark": float(row["darkest"]),
+            "metadata": row["metadata"],
         }
         for row in rows
         if row["decided_by"]
