@@ -17,6 +17,7 @@ import argparse
 
 from utils.errors import InputError, run_main
 from utils.flags import Parser, number, whole_number
+from utils.workers import start_fork_server
 
 
 def bbox_of(text):
@@ -152,6 +153,8 @@ def main(words=None):
     args = vars(make_parser().parse_args(words))
     if args["workers"] and args["scheduler"]:
         raise InputError("--workers: found with --scheduler, expected one of the two")
+    if args["workers"]:
+        start_fork_server("compositing.windows")
     args["mask"] = tuple(sorted(set(args["mask"])))
     from compositing import composite  # takes seconds, after the flags are known to be right
 

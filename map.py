@@ -11,10 +11,10 @@ OUT then holds map.png, summary.csv and the rasters that mapping/README.md lists
 
 import argparse
 
-from mapping.memory import keep_memory
-from mapping.workers import start_fork_server
 from utils.errors import InputError, run_main
 from utils.flags import Parser, add_reading_flags, whole_number
+from utils.memory import keep_memory
+from utils.workers import start_fork_server
 
 
 def make_parser():
@@ -109,7 +109,7 @@ def main(words=None):
     if args["scheduler"] and args["workers"]:
         raise InputError("--workers: found with --scheduler, expected one of the two")
     if args["workers"]:
-        start_fork_server()
+        start_fork_server("mapping.windows")
     # Takes seconds, in which the workers' process imports the same beside it.
     from mapping.pipeline import make_map
 

@@ -27,10 +27,10 @@ sys.path.insert(0, str(ROOT))
 
 import models  # noqa: E402
 from data_loader import BANDS, NO_OBSERVATION, load_samples  # noqa: E402
-from mapping.memory import keep_memory  # noqa: E402
-from mapping.workers import cores  # noqa: E402
 from models.label import BATCH  # noqa: E402
 from utils.errors import InputError, run_main  # noqa: E402
+from utils.memory import keep_memory  # noqa: E402
+from utils.workers import cores  # noqa: E402
 
 MONTHS, CHUNK = 48, 256
 COLUMNS = (

@@ -25,8 +25,8 @@ from compositing.plan import (
 from compositing.reading import RESAMPLING, Reader
 from compositing.table import read_table, records_of, row_of, table_path, write_table
 from compositing.windows import METHODS, Job, Look, Task, composite_window
-from mapping.workers import open_workers, stream
 from utils.errors import InputError
+from utils.workers import open_workers, stream
 
 BUFFER = 0  # pixels of 10 m
 WINDOW = 1024  # pixels on a side: 4 x 4 chunks
@@ -83,7 +83,8 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     resampling: of bands that do not lie on the grid. method: median or medoid.
     allow_missing: unreadable scenes that do not end the run.
     workers, scheduler: as in map.py. window: pixels on a side, a multiple of 256.
-    retries, pause (seconds, doubled each time), timeout (seconds): of each file. yes: also a very large area.
+    retries, pause (seconds, doubled each time), timeout (seconds): of each file.
+    yes: also a very large area.
     Raises InputError.
     """
     out = Path(out)

@@ -78,7 +78,7 @@ class Reader:
                 raise Broken(file.problem)
 
     def settings(self):
-        """Settings of GDAL for this thread. Those of HTTP are for catalogues that GDAL asks itself."""
+        """Settings of GDAL for this thread; those of HTTP for files that GDAL asks for itself."""
         http = {
             "GDAL_HTTP_TIMEOUT": str(self.timeout),
             "GDAL_HTTP_MAX_RETRY": str(len(self.pauses)),

@@ -1,8 +1,8 @@
 """A file on the web that GDAL reads through Python, so that every answer is checked.
 
 GDAL's own reader takes half an answer for a whole one: a body that was cut short becomes a header
-without its end, or pixels without data, and nobody is told. Here each range is asked for again, after
-growing pauses, until it is there as a whole. Tokens that have expired are renewed on the way.
+without its end, or pixels without data, and nobody is told. Here each range is asked for again,
+after growing pauses, until it is there as a whole. Tokens that have expired are renewed on the way.
 """
 
 import io
@@ -143,7 +143,7 @@ class RemoteFile(io.RawIOBase):
 
 
 def checked(answer, start, stop):
-    """Bytes start .. stop of an answer and the size of the file; raises Broken for too few bytes."""
+    """Bytes start .. stop of an answer and the size of the file; Broken for too few bytes."""
     body = answer.content
     size = len(body)
     if answer.status_code == 206:

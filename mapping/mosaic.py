@@ -20,8 +20,8 @@ from mapping.pixels import Drawing, draw_window
 from mapping.products import add_overviews, create, write_cog
 from mapping.summary import MILLIMETRES, write_summary
 from mapping.windows import windows_of
-from mapping.workers import Workers, cores, stream
 from utils.errors import InputError
+from utils.workers import Workers, cores, stream
 
 CACHE_MB = 64  # of GDAL; its own choice, a share of all memory, would grow with the machine
 TILE = 512  # side of a tile in pixels

@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 import models
 from mapping.absent import open_for, with_absent
-from mapping.memory import give_back_memory
 from mapping.mosaic import assemble, drawing_of, empty, finish
 from mapping.products import products_for, share_unfamiliar
 from mapping.summary import NO_LABEL, summary
@@ -37,10 +36,11 @@ from mapping.webpage import (
     write_reflectances,
 )
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
-from mapping.workers import open_workers, stream
 from models.label import WORTH_MEASURING
 from utils.errors import InputError
 from utils.files import claimed
+from utils.memory import give_back_memory
+from utils.workers import open_workers, stream
 
 CURVES = 2**17  # pixels whose reflectance curves the page holds
 MUCH = 0.1  # share of unfamiliar pixels that is worth a line; 1 % of the training series are

@@ -26,10 +26,10 @@ from mapping.products import NO_CHANGE_COLOUR, PERCENT, REASONS, count_entry
 from mapping.summary import NO_LABEL
 from mapping.thinned import thinned_shape
 from mapping.windows import windows_of
-from mapping.workers import Workers, cores, stream
 from pages.packing import copy_files, differences, pack, write_script
 from utils.bands import NO_OBSERVATION
 from utils.legend import SPARE_COLOURS
+from utils.workers import Workers, cores, stream
 
 FILES = Path(__file__).parent / "page"
 BLOCK = 32  # side of a block of curves, in pixels that are kept

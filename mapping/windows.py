@@ -16,7 +16,6 @@ import numpy as np
 
 import models
 from mapping.absent import with_absent
-from mapping.memory import give_back_memory
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
 from mapping.thinned import Thinning, thin
@@ -24,6 +23,7 @@ from models.label import BATCH
 from models.unfamiliar import unfamiliarity
 from utils.bands import NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
+from utils.memory import give_back_memory
 
 # Pixels of a window at 48 months: 63 MB and 252 MB of reflectance, held a few times over.
 USUAL, LARGEST = 2**16, 2**18

@@ -1,4 +1,4 @@
-"""Servers on loopback for composite.py's tests: files with ranges and faults, and a real STAC API."""
+"""Servers on loopback for the tests of composite.py: files with faults, and a real STAC API."""
 
 import json
 import re
@@ -125,7 +125,7 @@ def file_server(folder, **how):
 
 @contextmanager
 def stac_api(catalogue, files, folder):
-    """Yield the URL of a STAC API (rustac) over an item collection, its files at the URL `files`."""
+    """Yield the URL of a STAC API (rustac) over an item collection, its files at `files`."""
     items = json.loads(Path(catalogue).read_text())
     for item in items["features"]:
         for asset in item["assets"].values():

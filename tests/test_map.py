@@ -19,11 +19,12 @@ from stack_files import CRS, FIRST, GRID, read_map, save_network, values, write_
 
 import map as map_script
 import models
-from mapping import memory, mosaic, pipeline, workers
+from mapping import mosaic, pipeline
 from mapping.figures import hectares_by_kind
 from mapping.summary import Row
 from mapping.windows import window_size
 from tests.conftest import ROOT, assert_one_clear_line, run_script
+from utils import memory, workers
 from utils.bands import BANDS
 from utils.changes import spatial_majority_filter
 from utils.errors import InputError
@@ -108,7 +109,7 @@ def test_windows_chunks_and_interruptions_leave_no_trace_in_the_pixels(
         kept.append(words[1])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mapping.workers.AHEAD", ahead)
+        patch.setattr("utils.workers.AHEAD", ahead)
         patch.setattr(mosaic, "draw_figures", lambda *words: None)
         patch.setattr(pipeline, "save_part", save_some)
         try:
@@ -458,7 +459,7 @@ def test_memory_of_finished_windows_goes_back_to_the_system(made, tmp_path, monk
 def test_memory_that_was_kept_is_given_back():
     code = (
         "import numpy as np\n"
-        "from mapping.memory import give_back_memory, keep_memory\n"
+        "from utils.memory import give_back_memory, keep_memory\n"
         "def held(): return int(open('/proc/self/statm').read().split()[1]) * 4096\n"
         "keep_memory()\n"
         "for i in range(3): arrays = [np.ones(2**17) for _ in range(200)]; last = np.ones(9)\n"
@@ -475,7 +476,7 @@ def test_windows_and_macos_have_no_such_memory_and_no_affinity(monkeypatch):
     def no_library(name):
         raise TypeError("bad argument type for built-in operation")  # as on Windows
 
-    monkeypatch.setattr("mapping.memory.ctypes.CDLL", no_library)
+    monkeypatch.setattr("utils.memory.ctypes.CDLL", no_library)
     memory.keep_memory.cache_clear()
     memory.keep_memory()
     memory.give_back_memory()
@@ -597,7 +598,7 @@ def bad_run(tmp_path, kind):
     ],
 )
 def test_what_cannot_be_mapped_ends_in_one_line(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr("mapping.workers.ANSWER", 1)
+    monkeypatch.setattr("utils.workers.ANSWER", 1)
     words, named = bad_run(tmp_path, kind)
     with pytest.raises(InputError) as error:
         map_script.main([str(word) for word in words])

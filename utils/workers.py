@@ -1,4 +1,4 @@
-"""Where windows are labelled: threads of this process, Dask workers here, or a Dask cluster.
+"""Where windows are worked on: threads of this process, Dask workers here, or a Dask cluster.
 
 All three take the same call, `submit` as in concurrent.futures. So nothing else knows which of them
 is at work.
@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 
-from mapping.memory import keep_memory
 from utils.errors import InputError
+from utils.memory import keep_memory
 
 # Windows at work in a process: one is in the network, which takes all cores; the other is read or
 # finished.
@@ -43,15 +43,15 @@ def cores():
     return os.cpu_count() or 1
 
 
-def start_fork_server():
-    """Begin to import what local workers need, once, in a process from which all of them are then
-    forked.
+def start_fork_server(module):
+    """Begin to import the `module` that local workers need, once, in a process from which all of
+    them are then forked.
 
     It goes on beside the caller's own imports. Where there is no fork, workers start as Dask starts
     them, and later.
     """
     if FORKS:
-        forkserver.set_forkserver_preload(["distributed", "mapping.windows"])
+        forkserver.set_forkserver_preload(["distributed", module])
         forkserver.ensure_running()
 
 
