@@ -239,6 +239,16 @@ def test_a_cell_that_cannot_be_read_is_named(tmp_path, row, column, value, words
     assert all(word in str(error.value) for word in [path.name, *words]), str(error.value)
 
 
+def test_a_sample_without_a_site_is_named(tmp_path):
+    table = table_of(make_samples())
+    table.loc[table["sample"] == "7", "site"] = None
+    table.to_csv(tmp_path / "points.csv", index=False)
+    with pytest.raises(InputError, match="points.csv: sample 7 has no site"):
+        load_samples(tmp_path / "points.csv")
+    table.assign(site=None).to_csv(tmp_path / "points.csv", index=False)
+    assert load_samples(tmp_path / "points.csv").site is None  # no site is known of any sample
+
+
 def test_one_word_among_class_ids_is_no_class(tmp_path):
     table = table_of(make_samples()).astype({"label": object})
     table.loc[5, "label"] = "o"

@@ -6,11 +6,16 @@ from utils.errors import InputError
 
 
 def month_axis(path, first_month, steps):
-    """Return consecutive months: (T,), or (N, T) where `first_month` (N,) differs by sample."""
+    """Return consecutive months: (T,), or (N, T) where `first_month` (N,) differs by sample.
+
+    first_month: 'YYYY-MM', one for all samples or one for each. steps: number of months T. Raises
+    InputError for None and for whatever is no month.
+    """
     if first_month is None:
         raise InputError(f"{path}: no dates in it; expected --first-month YYYY-MM")
     try:
-        first = np.atleast_1d(np.asarray(first_month)).astype("datetime64[M]")
+        first = np.atleast_1d(np.asarray(first_month))
+        first = first.astype("datetime64[M]")
     except ValueError as error:
         raise InputError(f"{path}: first month {first_month} found; expected YYYY-MM") from error
     if first.ndim != 1 or len(first) == 0 or np.isnat(first).any():
@@ -32,13 +37,17 @@ def monthly_median(path, x, y, dates):
         raise InputError(f"{path}: dates are out of order or repeated; expected rising dates")
     month_of_look = dates.astype("datetime64[M]")
     months = np.arange(month_of_look[0], month_of_look[-1] + 1)
-    median = np.full((*x.shape[:2], len(months)), np.nan, np.float32)
-    labels = np.full((len(x), len(months)), -1, y.dtype)
+    n, bands, _ = x.shape
+    median = np.full((n, bands, len(months)), np.nan, np.float32)
+    labels = np.full((n, len(months)), -1, y.dtype)
     for t, month in enumerate(months):
         looks = np.flatnonzero(month_of_look == month)
         if len(looks) == 0:
             continue
-        seen = np.isfinite(x[:, :, looks]).any(axis=2)  # (N, C)
-        median[:, :, t][seen] = np.nanmedian(x[:, :, looks][seen], axis=1)
         labels[:, t] = y[:, looks[-1]]
+        values = x[:, :, looks]
+        seen = np.isfinite(values).any(axis=2)  # (N, C)
+        # Only where something was seen: the median of nothing would warn.
+        median_of_month = median[:, :, t]  # a view
+        median_of_month[seen] = np.nanmedian(values[seen], axis=1)
     return median, labels, months

@@ -28,19 +28,16 @@ def draw_bands(axes, x, bands, shown):
     missing = np.isnan(x).all(axis=0)
     for month in np.flatnonzero(missing):
         axes.axvspan(month - 0.5, month + 0.5, color=MISSING, linewidth=0)
-    rows = [list(bands).index(band) for band in colours]
-    values = x[rows] / 1e4
-    for row, colour in zip(values, colours.values(), strict=True):
-        axes.plot(row, color=colour, linewidth=1.3, marker=".", markersize=4)
+    places = [list(bands).index(band) for band in colours]
+    values = x[places] / 1e4
+    for line, colour in zip(values, colours.values(), strict=True):
+        axes.plot(line, color=colour, linewidth=1.3, marker=".", markersize=4)
     seen = values[np.isfinite(values)]
-    low, high = (min(seen.min(), 0), seen.max()) if len(seen) else (0, 1)
+    low, high = 0, 1
+    if len(seen):
+        low, high = min(seen.min(), 0), seen.max()
     axes.set_ylim(low, low + max(high - low, 0.01) * 1.08)
-    last = [next(iter(row[np.isfinite(row)][::-1]), 0) for row in values]
-    places = _spread(last, axes.get_ylim(), 0.15)
-    style = {"va": "center", "fontsize": SMALL, "fontweight": "bold"}
-    style["transform"] = axes.get_yaxis_transform()
-    for (band, colour), y in zip(colours.items(), places, strict=True):
-        axes.text(1.006, y, band, color=colour, **style)
+    _name_lines(axes, values, colours)
     axes.grid(axis="x", color=GRID, zorder=0)
     axes.set_axisbelow(True)
     axes.locator_params(axis="y", nbins=4)
@@ -48,20 +45,34 @@ def draw_bands(axes, x, bands, shown):
     axes.yaxis.set_label_coords(-0.55 / PANEL, 0.5)
 
 
+def _name_lines(axes, values, colours):
+    """Write the names of the bands at the right ends of their lines (C, T)."""
+    ends = []
+    for line in values:
+        seen = line[np.isfinite(line)]
+        ends.append(seen[-1] if len(seen) else 0)
+    places = _spread(ends, axes.get_ylim(), 0.15)
+    style = {"va": "center", "fontsize": SMALL, "fontweight": "bold"}
+    style["transform"] = axes.get_yaxis_transform()
+    for (band, colour), y in zip(colours.items(), places, strict=True):
+        axes.text(1.006, y, band, color=colour, **style)
+
+
 def _spread(positions, limits, share):
     """Return positions moved apart to at least this share of the axis, and kept inside.
 
     Their order stays.
     """
-    least = min(share, 0.98 / len(positions)) * (limits[1] - limits[0])
+    low, high = limits
+    least = min(share, 0.98 / len(positions)) * (high - low)
     order = np.argsort(positions, kind="stable")
     placed = np.array(positions, float)
     steps = least * np.arange(len(order))
-    # Rising positions minus equal steps, made rising again, keep their distance when the steps come
-    # back.
+    # Equal steps are taken away, the rest is made rising, and the steps are put back: then each
+    # position is at least one step above the one before it.
     placed[order] = np.maximum.accumulate(placed[order] - steps) + steps
-    over = np.clip(placed[order] - (limits[1] - least / 2 - steps[::-1]), 0, None)
-    placed[order] -= over
+    highest = high - least / 2 - steps[::-1]
+    placed[order] = np.minimum(placed[order], highest)
     return placed
 
 
@@ -94,7 +105,10 @@ def _text_in_middle(axes, x, y, text, colour):
 
 
 def _runs(labels):
-    """Return (start, stop) of each run of one value."""
+    """Return (start, stop) of each run of one value in labels (T,).
+
+    stop is the month after the run.
+    """
     edges = np.flatnonzero(np.diff(labels, prepend=-2, append=-2))
     return zip(edges, edges[1:])
 
@@ -107,7 +121,11 @@ def draw_differences(axes, true, predicted):
 
 
 def draw_words(axes, words, above):
-    """Write placed words, above or below a strip, with leader lines to it."""
+    """Write words above or below a strip, with leader lines to the strip.
+
+    words: as `plots_words.place_words` returns them. Words of the prediction, which stand below,
+    may end in a confidence in percent; a note at the left then says so.
+    """
     lanes = axes.get_position().height * axes.figure.get_figheight() / LANE
     axes.set_ylim((0, lanes) if above else (lanes, 0))
     per_inch = np.ptp(axes.get_xlim()) / PANEL
@@ -121,28 +139,25 @@ def draw_words(axes, words, above):
         place = (left + 0.06) * per_inch - 0.5
         axes.text(place, lane + 0.55, text, va="center", fontsize=SMALL, color=colour, bbox=box)
     axes.axis("off")
-    if not above and words[0][1] is not None and words[0][0].endswith("%"):
-        axes.text(
-            -0.08 / PANEL,
-            0.6,
-            "% = confidence",
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontsize=TINY,
-        )
+    first_text, first_anchor, _, _ = words[0]
+    if not above and first_anchor is not None and first_text.endswith("%"):
+        at_left = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
+        axes.text(-0.08 / PANEL, 0.6, "% = confidence", fontsize=TINY, **at_left)
 
 
 def draw_probabilities(axes, probabilities, legend):
     """Draw the probabilities (K, T) of all classes of each month, one on another."""
-    edges = np.arange(probabilities.shape[1] + 1) - 0.5
-    tops = np.vstack([np.zeros(probabilities.shape[1]), probabilities.cumsum(axis=0)])
+    months = probabilities.shape[1]
+    edges = np.arange(months + 1) - 0.5
+    tops = np.vstack([np.zeros(months), probabilities.cumsum(axis=0)])
     for bottom, top, colour in zip(tops, tops[1:], legend.colours):
         axes.stairs(top, edges, baseline=bottom, fill=True, color=colour)
     likeliest = probabilities.argmax(axis=0)
     for start, stop in _runs(likeliest):  # numbers, for readers to whom two colours look alike
-        label, middle = likeliest[start], (start + stop - 1) // 2
-        if (stop - start) * PANEL / len(likeliest) > 0.2 and probabilities[label, middle] > 0.3:
+        label = likeliest[start]
+        middle = (start + stop - 1) // 2
+        inches_wide = (stop - start) * PANEL / len(likeliest)
+        if inches_wide > 0.2 and probabilities[label, middle] > 0.3:
             height = tops[label : label + 2, middle].mean()
             _text_in_middle(axes, middle, height, str(label), _ink(legend.colours[label]))
     axes.set(ylim=(0, 1), yticks=(0, 0.5, 1))

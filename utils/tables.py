@@ -32,11 +32,12 @@ def read_numbers(path, table, column):
 def read_months(path, table):
     """Return the column 'month' as datetime64[M]; raises InputError for any other cell."""
     parts = table["month"].astype(str).str.extract(MONTH)
-    year = pd.to_numeric(parts[0]).to_numpy(float)
-    month = pd.to_numeric(parts[1].fillna(parts[2])).to_numpy(float)
+    year = parts[0].astype(float).to_numpy()
+    month = parts[1].fillna(parts[2]).astype(float).to_numpy()
     readable = (month >= 1) & (month <= 12)  # NaN is neither
     refuse_cell(path, table, "month", ~readable, "YYYY-MM")
-    return (12 * (year - 1970) + month - 1).astype(int).astype("datetime64[M]")
+    since_1970 = 12 * (year - 1970) + month - 1
+    return since_1970.astype(int).astype("datetime64[M]")
 
 
 def read_names(path, table, column):
@@ -94,8 +95,10 @@ def bands_in_words(path, table):
     A band is kept when every row names it. Raises InputError for a known band that a row lacks.
     """
     words = table["bands_value"].astype(str).reset_index(drop=True)
-    found = words.str.extractall(r"(?P<band>\w+)=(?P<value>[^,}\s]+)").reset_index()
-    values = found.pivot(index="level_0", columns="band", values="value").reindex(words.index)
+    found = words.str.extractall(r"(?P<band>\w+)=(?P<value>[^,}\s]+)")
+    found = found.reset_index(names=["row", "place"])
+    values = found.pivot(index="row", columns="band", values="value")
+    values = values.reindex(words.index)  # also rows without any band
     for band in sorted(set(BANDS) & set(values.columns)):
         refuse_cell(path, table, "bands_value", values[band].isna(), f"{band}=NUMBER in it")
     return values.dropna(axis=1).replace("null", np.nan).set_axis(table.index)
@@ -115,10 +118,11 @@ def arrays_of_rows(path, table, bands, ids):
     refuse_cell(path, table.iloc[1:], "month", repeated, "each month of a sample once, not twice")
     first = month[np.flatnonzero(np.diff(number, prepend=-1))]
     column = (month - first[number]).astype(int)
-    x = np.full((len(ids), len(bands), column.max() + 1), np.nan, np.float32)
+    steps = column.max() + 1
+    x = np.full((len(ids), len(bands), steps), np.nan, np.float32)
     for place, band in enumerate(bands):
         x[number, place, column] = read_numbers(path, table, band)
-    y = np.full((len(ids), column.max() + 1), -1.0)
+    y = np.full((len(ids), steps), -1.0)
     y[number, column] = table["label"].fillna(-1)
     return x, y, first
 
@@ -128,21 +132,25 @@ def places_of_rows(path, table, ids):
 
     The cell of a sample's earliest row counts that is not empty.
     """
-    table = table.iloc[np.argsort(read_months(path, table), kind="stable")]
+    order = np.argsort(read_months(path, table), kind="stable")
+    table = table.iloc[order]
     sample = table["sample"].astype(str).to_numpy()
-    found = {}
-    for name in ("lon", "lat", "site"):
-        if name in table.columns and not empty_cells(table[name]).all():
-            cells = table[name] if name == "site" else read_numbers(path, table, name)
-            found[name] = pd.Series(np.asarray(cells)).groupby(sample).first().reindex(ids)
+
+    def first_of_sample(cells):
+        return pd.Series(np.asarray(cells)).groupby(sample).first().reindex(ids)
+
+    given = [name for name in ("lon", "lat", "site") if name in table.columns]
+    given = [name for name in given if not empty_cells(table[name]).all()]
     lonlat = site = None
-    if "lon" in found and "lat" in found:
-        lonlat = np.column_stack([found["lon"], found["lat"]])
-    if "site" in found:
-        if found["site"].isna().any():
-            lacking = found["site"].index[found["site"].isna()][0]
+    if "lon" in given and "lat" in given:
+        degrees = [first_of_sample(read_numbers(path, table, name)) for name in ("lon", "lat")]
+        lonlat = np.column_stack(degrees)
+    if "site" in given:
+        names = first_of_sample(table["site"])
+        if names.isna().any():
+            lacking = names.index[names.isna()][0]
             raise InputError(f"{path}: sample {lacking} has no site; expected one for every sample")
-        site = found["site"].to_numpy().astype(str)
+        site = names.to_numpy().astype(str)
     return lonlat, site
 
 
