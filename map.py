@@ -12,7 +12,7 @@ OUT then holds map.png, summary.csv and the rasters that mapping/README.md lists
 import argparse
 
 from utils.errors import InputError, run_main
-from utils.flags import Parser, add_reading_flags, whole_number
+from utils.flags import Parser, add_reading_flags, number, whole_number
 from utils.memory import keep_memory
 from utils.workers import start_fork_server
 
@@ -33,6 +33,7 @@ def make_parser():
     parser.add_argument("--out", help="folder of the map; None: maps/NAME OF STACK")
     add_reading_flags(parser.add_argument_group("reading the stack").add_argument)
     add_label_flags(parser.add_argument_group("labels").add_argument)
+    add_product_flags(parser.add_argument_group("land cover products").add_argument)
     add_work_flags(parser.add_argument_group("work").add_argument)
     return parser
 
@@ -64,6 +65,29 @@ def add_label_flags(flag):
         choices=("auto", "float32", "bfloat16"),
         default="auto",
         help="numbers that the network computes with; auto: the faster of the two on this machine",
+    )
+
+
+def add_product_flags(flag):
+    """Flags of products whose classes are decoded together with the network's."""
+    flag(
+        "--product",
+        action="append",
+        default=[],
+        metavar="YEAR=RASTER",
+        help="land cover of a year, more evidence for its months; once for each product",
+    )
+    flag(
+        "--product-legend",
+        metavar="NAME",
+        help="worldcover, dynamicworld, esri, clcd, globeland30 or corine; None: told by the file",
+    )
+    flag("--product-classes", metavar="TABLE.csv", help="a legend of your own: rows value,class")
+    flag(
+        "--product-trust",
+        type=number(above=0, below=1),
+        metavar="SHARE",
+        help="probability that a product is right; None: 0.8",
     )
 
 
@@ -111,9 +135,11 @@ def main(words=None):
     if args["workers"]:
         start_fork_server("mapping.windows")
     # Takes seconds, in which the workers' process imports the same beside it.
+    from labelling.products import parse_product
     from mapping.pipeline import make_map
 
     keep_memory()
+    args["products"] = [parse_product(text) for text in args.pop("product")]
     make_map(args.pop("stack"), args.pop("weights"), filter_width=args.pop("filter"), **args)
 
 

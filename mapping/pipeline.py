@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 import models
 from mapping.absent import open_for, with_absent
+from mapping.evidence import find_evidence
 from mapping.mosaic import assemble, drawing_of, empty, finish
 from mapping.products import products_for, share_unfamiliar
 from mapping.summary import NO_LABEL, summary
@@ -56,6 +57,7 @@ class Plan(NamedTuple):
     settings: dict
     years: np.ndarray | None
     page: object
+    evidence: object = None
 
 
 def make_map(
@@ -74,6 +76,10 @@ def make_map(
     precision="auto",
     page=True,
     curves=CURVES,
+    products=(),
+    product_legend=None,
+    product_classes=None,
+    product_trust=None,
     window=None,
     workers=0,
     scheduler=None,
@@ -88,6 +94,8 @@ def make_map(
     quarter of the stack's. filter_width: of a spatial majority filter, pixels, odd. probabilities:
     write the mean probability of each class in each year too. precision: float32, bfloat16, or
     auto: the faster of the two here. page: write index.html; curves: pixels whose curves are in it.
+    products: [(year, path), ...] of land cover products that are decoded with the network;
+    product_legend, product_classes, product_trust: as `mapping.evidence.find_evidence` takes them.
     window: side of the windows, pixels. workers, scheduler: local Dask processes, or the address of
     a Dask cluster. resume, overwrite: what to do where `out` holds a map. Raises InputError.
     """
@@ -99,6 +107,14 @@ def make_map(
     check_network(net.card, opened)
     for note in opened.notes:
         print(f"note: {note}", file=sys.stderr)
+    evidence = find_evidence(
+        products,
+        opened,
+        net.card["legend"],
+        product_legend=product_legend,
+        classes=product_classes,
+        trust=product_trust,
+    )
     with claimed(out):
         chosen = chosen_precision(out, precision, net.to(device), opened, resume)
         planned = plan(
@@ -110,6 +126,7 @@ def make_map(
             precision=chosen,
             window=window,
             curves=curves if page else None,
+            evidence=evidence,
         )
         parts = begin(out, planned.settings, resume=resume, overwrite=overwrite)
         if parts is None:
@@ -168,6 +185,7 @@ def plan(
     precision="float32",
     window=None,
     curves=CURVES,
+    evidence=None,
 ):
     """The Plan of a map of an opened Stack; arguments as in `make_map`; curves None: no page."""
     size = (window, window) if window else window_size(stack)
@@ -189,8 +207,13 @@ def plan(
         "page": curves,
         "window (rows, columns)": list(size),
     }
+    if evidence:  # a map without products keeps the settings that it always had
+        files = [fingerprint(Path(each.path)) for each in evidence.products]
+        settings["products"] = [
+            each | {"file": file} for each, file in zip(evidence.settings(), files)
+        ]
     years = stack.months.astype("datetime64[Y]").astype(int) + 1970 if probabilities else None
-    return Plan(windows_of(shape, size), settings, years, page)
+    return Plan(windows_of(shape, size), settings, years, page, evidence)
 
 
 def offset_steps(stack):
@@ -223,6 +246,7 @@ def job_of(stack, weights, planned, device):
         settings["precision"],
         planned.years,
         planned.page,
+        products=planned.evidence,
     )
 
 

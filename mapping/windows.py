@@ -16,6 +16,7 @@ import numpy as np
 
 import models
 from mapping.absent import with_absent
+from mapping.evidence import ProductEvidence
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
 from mapping.stack import Stack
 from mapping.thinned import Thinning, thin
@@ -41,7 +42,8 @@ class Job:
     digest: SHA-256 of the weights; min_months: months with an observation that a pixel needs;
     precision: float32 or bfloat16; years (T,): the year of each month, where the mean
     probabilities of each year are asked for, else None; page: which reflectances the page shows,
-    None = none; threads: of the network in each process, None = as many as Dask gives a worker.
+    None = none; threads: of the network in each process, None = as many as Dask gives a worker;
+    products: what land cover products say, None = nothing.
     """
 
     stack: Stack
@@ -53,6 +55,7 @@ class Job:
     years: np.ndarray | None = None
     page: Thinning | None = None
     threads: int | None = None
+    products: ProductEvidence | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def label_window(job, window):
     """
     rows, columns = window.slices
     block = job.stack.read(rows, columns)  # (T, C, y, x)
-    found, reason = label_block(job, block)
+    says = job.products.read(job.stack, rows, columns) if job.products else None
+    found, reason = label_block(job, block, says)
     layers = [found.labels.view(np.uint8), found.monthly, found.confidence[None]]  # -1 becomes 255
     layers += [reason[None], found.second[None], found.unfamiliar[None], found.yearly]
     shown = thin(block, window, job.page) if job.page else None
@@ -153,8 +157,11 @@ def label_window(job, window):
     return np.concatenate(flat), shown
 
 
-def label_block(job, block):
-    """Labelled of the P pixels of reflectance (T, C, y, x), and the reason of each, (P,) uint8."""
+def label_block(job, block, says=None):
+    """Labelled of the P pixels of reflectance (T, C, y, x), and the reason of each, (P,) uint8.
+
+    says: classes (P, products) of land cover products, -1 = none.
+    """
     months, bands, height, width = block.shape
     # -32768 is the smallest of all: a month's lowest band tells whether every band was seen.
     observed = sum((month.min(axis=0) != NO_OBSERVATION).astype(np.uint16) for month in block)
@@ -162,7 +169,8 @@ def label_block(job, block):
     reason = np.where(observed == 0, NO_DATA, reason).astype(np.uint8).ravel()
     usable = np.flatnonzero(reason == LABELLED)
     series = as_series(block.reshape(months, bands, -1), usable)
-    found = spread_out(run_network(job, series), usable, height * width)
+    says = says if says is None else says[usable]
+    found = spread_out(run_network(job, series, says), usable, height * width)
     reason[(found.labels < 0).any(axis=0) & (reason == LABELLED)] = NO_ANSWER
     found.labels[:, reason != LABELLED] = -1
     return found, reason
@@ -186,28 +194,46 @@ def spread_out(found, usable, pixels):
     return Labelled(*whole)
 
 
-def run_network(job, series):
-    """Labelled of series (N, C, T), by this process's copy of the network."""
+def run_network(job, series, says=None):
+    """Labelled of series (N, C, T), by this process's copy of the network.
+
+    says: classes (N, products) of land cover products, -1 = none.
+    """
     with NETWORK_LOCK:
         net = load_network(job.weights, job.digest, job.device)
         threads = job.threads or threads_of_worker()
         size = AT_ONCE * BATCH * threads
         parts = [slice(start, start + size) for start in range(0, max(1, len(series)), size)]
-        found = [label_part(job, net, series[part], threads) for part in parts]
+        some = [says if says is None else says[part] for part in parts]
+        found = [
+            label_part(job, net, series[part], threads, each) for part, each in zip(parts, some)
+        ]
     return Labelled(*(np.concatenate(values, axis=-1) for values in zip(*found)))
 
 
-def label_part(job, net, series, threads):
-    """Labelled of series (N, C, T), few enough to hold the probabilities of all classes."""
+def label_part(job, net, series, threads, says=None):
+    """Labelled of series (N, C, T), few enough to hold the probabilities of all classes.
+
+    says: classes (N, products) of land cover products, which take a second pass.
+    """
     series = with_absent(series, job.stack.bands, net.card["bands"])
-    labels, sure, probabilities = models.label(
-        net,
-        series,
-        probabilities=True,
-        precision=job.precision,
-        threads=threads,
-        whole_batches=True,  # so that no bit of a label depends on the window
-    )
+    how = {
+        "precision": job.precision,
+        "threads": threads,
+        "whole_batches": True,  # so that no bit of a label depends on the window
+    }
+    if says is None:
+        labels, sure, probabilities = models.label(net, series, probabilities=True, **how)
+    else:
+        alone, _ = models.label(net, series, **how)
+        labels, sure, probabilities = models.label(
+            job.products.cautious(net),
+            series,
+            probabilities=True,
+            evidence=job.products.of_months(says, alone),
+            temperature=job.products.temperature,
+            **how,
+        )
     months = percent(sure.T)
     second = second_class(labels, sure, probabilities)
     yearly = yearly_means(probabilities, job.years)

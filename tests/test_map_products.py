@@ -1,0 +1,152 @@
+"""map.py --product: the product says what, the series says when."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from label_files import CODES, GRID, STEPS, land, reflectance, write_land, write_product
+from stack_files import write_zarr
+
+import map as map_script
+import models
+from mapping.evidence import ProductEvidence, find_evidence, months_meant
+from mapping.pipeline import make_map
+from mapping.stack import open_stack
+from utils.bands import BANDS
+from utils.errors import InputError
+from utils.legend import URBAN
+
+
+class TakesCropForGrass(torch.nn.Module):
+    """A network that knows the levels of the made-up land, but calls cropland grassland, surely."""
+
+    def __init__(self):
+        super().__init__()
+        level = np.random.default_rng(5).uniform(400, 4000, (6, 10))
+        self.level = torch.nn.Parameter(torch.from_numpy(level).float())
+
+    def forward(self, x):
+        gap = (x[:, None] - self.level[None, :, :, None]) / 300  # (B, K, C, T)
+        score = -(torch.nan_to_num(gap) ** 2).mean(2)
+        score[:, 2] = torch.maximum(score[:, 2], score[:, 5])
+        score[:, 5] = score[:, 5] - 6
+        return score
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Made-up land, its spoilt products, and the weights of a network that is wrong of crops."""
+    folder = tmp_path_factory.mktemp("map")
+    labels = write_land(folder, spoilt=0.2)
+    return folder, labels
+
+
+@pytest.fixture
+def wrong_network(monkeypatch, tmp_path):
+    """Weights of which models.load gives the network that takes cropland for grassland."""
+    net = TakesCropForGrass().eval()
+    small = models.build("patchnet", bands=BANDS, legend=URBAN)
+    net.card = small.card | {"switch_cost": 1.0}
+    weights = tmp_path / "w.safetensors"
+    models.save(weights, small)
+    monkeypatch.setattr("models.load", lambda *_, **__: net)
+    monkeypatch.setattr("mapping.windows.load_network", lambda *_: net)
+    return weights
+
+
+def labels_of(out):
+    with rasterio.open(out / "labels.tif") as raster:
+        return raster.read()
+
+
+def test_map_takes_the_class_of_the_product_and_the_month_of_the_series(
+    made, wrong_network, tmp_path
+):
+    folder, true = made
+    stack = folder / "city.zarr"
+    alone = labels_of(make_map(stack, wrong_network, tmp_path / "alone", page=False))
+    products = [(2020, str(folder / "worldcover_2020.tif"))]
+    both_map = make_map(stack, wrong_network, tmp_path / "both", products=products, page=False)
+    both = labels_of(both_map)
+    with rasterio.open(folder / "worldcover_2020.tif") as raster:
+        product = np.argsort(CODES)[np.searchsorted(np.sort(CODES), raster.read(1))]
+    right = {name: (found == true).mean() for name, found in (("alone", alone), ("both", both))}
+    right["product"] = (product == true[18]).mean()
+    assert right["both"] > max(right["alone"], right["product"]) + 0.03, right
+    stays = (true == true[0]).all(axis=0)
+    false = (both != both[0]).any(axis=0)[stays].mean()
+    assert false < 0.03, false
+    # A change after the product's year is still found, within a month.
+    later = (true[24] != true[23]) & (true[23] == true[0])
+    assert later.sum() > 80
+    month = (both[:, later] == 4).argmax(axis=0)
+    assert (np.abs(month - 24) <= 1).mean() > 0.7
+    settings = json.loads((both_map / "config.json").read_text())["products"]
+    assert settings[0]["product"].startswith("2020=") and settings[0]["trust"] == 0.8
+
+
+def test_resume_refuses_another_product(made, wrong_network, tmp_path):
+    folder, _ = made
+    stack, out = folder / "city.zarr", tmp_path / "out"
+    make_map(stack, wrong_network, out, page=False, products=[(2020, _first(folder))])
+    with pytest.raises(InputError):
+        make_map(stack, wrong_network, out, page=False, resume=True)
+
+
+def _first(folder):
+    return str(folder / "worldcover_2020.tif")
+
+
+def test_a_product_means_its_year_and_the_segment_that_fills_most_of_it():
+    labels = np.array([[0, 0, 0, 0, 1, 1, 1, 1, 1, 1], [2] * 10], np.int8)
+    year = np.zeros(10, bool)
+    year[3:7] = True
+    assert months_meant(labels, year).astype(int).tolist() == [
+        [0, 0, 0, 1, 1, 1, 1, 1, 1, 1],
+        [1] * 10,
+    ]
+
+
+def test_a_pixel_without_a_class_gets_no_evidence():
+    evidence = ProductEvidence((_Year(2020),), (0.8,), np.full(12, 2020), 6)
+    says = evidence.of_months(np.array([[-1], [3]], np.int8), np.zeros((2, 12), np.int8))
+    assert not says[0].any()
+    assert (says[1, 3] == 0).all() and np.allclose(np.exp(says[1, 0]), 0.04 / 0.8)
+
+
+class _Year:
+    def __init__(self, year):
+        self.year = year
+
+
+@pytest.mark.parametrize(
+    "words, found",
+    [
+        (("--product", "{path}"), "no year"),
+        (("--product", "2012={path}"), "of the year 2012"),
+        (("--product", "2020={path}", "--product-legend", "corine"), "expected those of corine"),
+        (("--product", "2020={path}", "--product-legend", "mine"), "not known"),
+        (("--product", "2020={path}", "--product-trust", "1.5"), "below 1"),
+    ],
+)
+def test_wrong_product_flags_are_one_line(made, tmp_path, words, found):
+    words = [word.format(path=made[0] / "worldcover_2020.tif") for word in words]
+    with pytest.raises(InputError, match=found) as error:
+        map_script.main([str(made[0] / "city.zarr"), *words, "--out", str(tmp_path / "map")])
+    assert "\n" not in str(error.value) and not list(tmp_path.glob("map/*.tif"))
+
+
+def test_product_with_none_of_the_networks_classes_is_one_line(made, tmp_path):
+    stack = write_zarr(tmp_path / "a.zarr", reflectance(land()), transform=GRID)
+    (tmp_path / "c.csv").write_text("10,mangrove\n30,mud\n")
+    write_product(tmp_path / "p.tif", np.full((32, 32), 10, np.uint8))
+    with pytest.raises(InputError, match="mangrove, mud found; expected some of the network's"):
+        find_evidence(
+            [(2020, str(tmp_path / "p.tif"))],
+            open_stack(stack),
+            URBAN,
+            classes=tmp_path / "c.csv",
+        )
+    assert STEPS == 36
