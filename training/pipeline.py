@@ -16,7 +16,7 @@ from data_loader import load_samples
 from training.adapt import adapt
 from training.loop import fit
 from training.parts import Source, load_parts
-from training.processes import is_first, machine, told_by_first
+from training.processes import is_first, machine, rank_and_world, told_by_first
 from training.recipe import ADAPTING_USES, class_weights, settings_of
 from training.results import finish, finish_adapted
 from training.runs import (
@@ -150,6 +150,8 @@ def adapt_to_area(
         raise InputError(f"adapting has no use for {', '.join(unused)}; expected to run without")
     base = f"{Path(area).stem}-adapted"
     with machine(device, threads) as place, claimed_run(base, name, runs, weights, False) as run:
+        if rank_and_world()[1] > 1:
+            raise InputError("adapting works in one process; expected to run without torchrun")
         net = models.load(start, place)
         card = {"bands": net.card["bands"], "legend": net.card["legend"]}
         samples = load_samples(area, first_month=first_month, **card)

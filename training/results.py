@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
 import models
@@ -61,8 +62,7 @@ def finish(net, history, parts, settings, facts, folder, weights):
     copy = Path(weights) / f"{folder.name}.safetensors"
     write_weights(folder, copy, net, training=card.as_dict(), metrics=scores)
     filtered = majority_filter(labels, 3)
-    with written_whole(folder / "transitions.csv") as path:
-        transition_scores(test.y, filtered, classes).to_csv(path, index=False)
+    write_transitions(folder, test, filtered)
     figures = {
         "curves": plots.history_figure(history, card.best_epoch),
         "confusion": plots.confusion_figure(confusion(test.y, labels, classes), test.legend),
@@ -122,6 +122,19 @@ def write_weights(folder, copy, net, **metadata):
     models.save(folder / "weights.safetensors", net, **metadata)
     with written_whole(copy) as path:
         shutil.copyfile(folder / "weights.safetensors", path)
+
+
+def write_transitions(folder, test, labels):
+    """Write transitions.csv: precision and recall of each transition, by the names of the classes.
+
+    labels: (N, T) of Samples `test`, after the majority filter, as the change scores are.
+    """
+    found = transition_scores(test.y, labels, len(test.legend))
+    names = np.array(test.legend.names)
+    for column in ("from_class", "to_class"):
+        found[column] = names[found[column].to_numpy()]
+    with written_whole(folder / "transitions.csv") as path:
+        found.to_csv(path, index=False)
 
 
 def write_figures(folder, figures):
