@@ -89,6 +89,8 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     """
     out = Path(out)
     choices = {k: str(v) if isinstance(v, Path) else v for k, v in choices.items()}
+    if choices.get("bbox") is not None:
+        choices["bbox"] = tuple(float(v) for v in choices["bbox"])
     request = Request(**{k: v for k, v in choices.items() if k in Request.__dataclass_fields__})
     way = Way(**{k: v for k, v in choices.items() if k not in Request.__dataclass_fields__})
     check(request, way)
@@ -143,15 +145,17 @@ def run(out, folder, request, way, go_on):
     else:
         unfinished.clear(folder)
         plan = make_plan(request, way, reader, before, records_of(rows))
-        store_shape = months_of_stack(plan, before)
+        all_months = months_of_stack(plan, before)
         check_space(out, plan)
-        store.create(folder / "stack", plan.geobox, store_shape, request.settings)
+        with store.writing(out):
+            store.create(folder / "stack", plan.geobox, all_months, request.settings)
         unfinished.save_plan(folder, asdict(request), as_json(plan))
     plan, counts = compose_all(folder, plan, request, way, reader)
-    if request.extend:
-        store.append(out, folder / "stack", plan.first)
-    else:
-        unfinished.publish(folder, out)
+    with store.writing(out):
+        if request.extend:
+            store.append(out, folder / "stack", plan.first)
+        else:
+            unfinished.publish(folder, out)
     kept = [row for row in rows if row["time"][:7] < str(plan.months[0])]
     new = [row_of(one, source, counts.get(one.scene.id)) for one in plan.chosen]
     write_table(table_path(out), [*kept, *new])

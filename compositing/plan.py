@@ -140,6 +140,8 @@ def look_at_scenes(reader, plan, masked, before, allow_missing):
                 pool.shutdown(cancel_futures=True)
                 raise too_many(looked, allow_missing)
     seen = [one for one in looked if not one.unused]
+    if not seen:
+        raise too_many(looked, 0)
     decisions = offsets.decide_all(
         [one.scene for one in seen], {one.scene.id: one.pixels for one in seen}, before
     )

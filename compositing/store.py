@@ -10,6 +10,7 @@ No file holds a date of writing or a path: the same scenes and flags give the sa
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,18 @@ CHUNK = 256  # pixels: map.py labels 256 x 256 pixels at a time
 SETTINGS = "composite"  # attribute of the stack that tells how it was made
 BYTES = 2 * len(BANDS) + 1  # of a pixel and month, before they are compressed
 MONTHLY = ("reflectance", "looks", "time")  # variables that grow when months are added
+
+
+@contextmanager
+def writing(path):
+    """Raise InputError in one line for what goes wrong while `path` is written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"{path}: cannot be written ({reason}); what was finished is kept, --resume goes on"
+        ) from error
 
 
 def create(path, geobox, months, settings):

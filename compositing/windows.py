@@ -15,7 +15,7 @@ from compositing.grid import Window, window_geobox
 from compositing.monthly import MASKED, MISSING, clear_of, median, medoid, reflectance
 from compositing.reading import Reader, Unreadable
 from compositing.scenes import Scene
-from compositing.store import open_to_write
+from compositing.store import open_to_write, writing
 from utils.bands import BANDS, NO_OBSERVATION
 
 METHODS = ("median", "medoid")
@@ -70,10 +70,11 @@ def composite_window(job, task):
             values, count = compose(job, task.window, looks, [clear[i] for i in useful], pool)
         except Unreadables as error:
             return {}, error.reasons
-    where = (task.step, slice(None), *task.window.slices)
-    stack = open_once(job.stack)
-    stack["reflectance"][where] = values
-    stack["looks"][(task.step, *task.window.slices)] = count
+    rows, columns = task.window.slices
+    with writing(job.stack):
+        stack = open_once(job.stack)
+        stack["reflectance"][task.step, :, rows, columns] = values
+        stack["looks"][task.step, rows, columns] = count
     return counts, {}
 
 

@@ -164,4 +164,4 @@ def bbox_of(*specs):
     """West, south, east, north in degrees just inside the scenes together."""
     boxes = np.array([item_of(spec, {})["bbox"] for spec in specs])
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    return (*(low + 3e-4), *(high - 3e-4))
+    return tuple(float(v) for v in (*(low + 3e-4), *(high - 3e-4)))

@@ -21,7 +21,8 @@ STALL = 3  # seconds that a stalled answer takes; the tests' time-out is shorter
 class FileServer(ThreadingHTTPServer):
     """Serves a folder with ranges, also as a proxy for any host.
 
-    faults: kinds that the first answers for each file have, in turn: '503', 'stall', 'truncate'.
+    faults: kinds that the first answers for each file have, in turn: '503', 'truncate', 'stall'
+    (the blue band only).
     broken: a file whose path has this in it never comes. uses: how often a token is good (None: no
     token is asked for). Tokens are given out at /token/ACCOUNT/CONTAINER.
     """
@@ -61,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             fault = "503"
         if fault == "503":
             return self.answer(503, b"busy")
-        if fault == "stall":
+        if fault == "stall" and "B02" in str(path):
             time.sleep(STALL)
         self.give_file(path.read_bytes(), cut=fault == "truncate")
 
