@@ -67,7 +67,7 @@ def section(folder, design, points, mapped, point):
     if chips.is_file():
         where = f"../page/points/{escape(number)}_true.png"
         what = f"true colour, {design.months[0]} to {design.months[-1]}, 12 months a row"
-        lines.append(f'<img loading="lazy" src="{where}" alt="{what}">')
+        lines.append(f'<img loading="lazy" src="{where}" alt="{what}"><p>{what}</p>')
     return "\n".join([*lines, "</section>"])
 
 

@@ -19,7 +19,7 @@ const KEYS = [
   ["n p", "next point, previous point"],
   ["u", "undo"],
   ["v b", "true or false colour in the overview, which bands are drawn"],
-  ["+ −", "zoom"],
+  ["+ − l", "closer, farther, lighter pictures"],
   ["j", "jump to the first point that is not done"],
   ["i", "write your name (Enter ends it)"],
   ["Ctrl s", "save the file"],
@@ -216,6 +216,7 @@ function showFilm(point) {
     const at = Number(thumb.dataset.month);
     showChip(thumb, work.at, look, at, 1, thumb.clientWidth);
     thumb.classList.toggle("at", at === month);
+    if (at === month) thumb.scrollIntoView({block: "nearest"});
     thumb.classList.toggle("changed", point.changes.includes(at));
   }
 }
@@ -281,7 +282,7 @@ function build() {
     change, next, previous: () => step(-1), undo: takeBack, save: saveFile,
     load: () => find("file").click(), "show-help": () => find("help").showModal(),
     "month-back": () => toMonth(month - 1), "month-on": () => toMonth(month + 1),
-    "zoom-in": () => setZoom(1), "zoom-out": () => setZoom(-1),
+    bright: brighten, "zoom-in": () => setZoom(1), "zoom-out": () => setZoom(-1),
   };
   for (const [id, action] of Object.entries(actions)) find(id).onclick = action;
   find("file").onchange = () => { if (find("file").files[0]) loadFile(find("file").files[0]); find("file").value = ""; };
@@ -318,6 +319,10 @@ function buildFilm() {
   }
 }
 
+function brighten() {
+  find("bright").classList.toggle("on", document.body.classList.toggle("light"));
+}
+
 function setZoom(by) {
   zoom = Math.max(0, Math.min(CHIP_ZOOMS.length - 1, zoom + by));
   show();
@@ -330,7 +335,7 @@ function pressed(event) {
     return saveFile();
   }
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.target.tagName === "INPUT") {
+  if (event.target === find("name")) {
     if (event.key === "Enter" || event.key === "Escape") event.target.blur();
     return;
   }
@@ -346,7 +351,7 @@ function pressed(event) {
     b: () => { group = turn(Object.keys(GROUPS), group); show(); },
     j: () => { const open = DESIGN.ids.find((id) => !isDone(id)); open ? go(open) : step(DESIGN.ids.length); },
     "+": () => setZoom(1), "=": () => setZoom(1), "-": () => setZoom(-1),
-    i: () => find("name").focus(),
+    i: () => find("name").focus(), l: brighten,
     "?": () => find("help").showModal(),
   };
   const digit = "1234567890".indexOf(event.key);
