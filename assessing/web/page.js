@@ -339,8 +339,10 @@ function pressed(event) {
     if (event.key === "Enter" || event.key === "Escape") event.target.blur();
     return;
   }
-  // A button that was reached with the Tab key is pressed with Enter, as everywhere.
-  if (event.target.tagName === "BUTTON" && event.key === "Enter") return;
+  // A button that was reached with the Tab key is pressed with Enter, as everywhere. The button of
+  // the help may still have the keyboard for a moment after the help is closed.
+  const onButton = event.target.tagName === "BUTTON" && !find("help").contains(event.target);
+  if (onButton && event.key === "Enter") return;
   const actions = {
     ArrowLeft: () => toMonth(month - (event.shiftKey ? 12 : 1)),
     ArrowRight: () => toMonth(month + (event.shiftKey ? 12 : 1)),
