@@ -6,6 +6,7 @@ recipe      how a network is trained: Settings, the published recipe, optimizer,
 loop        fit(net, train, validation, settings): the epochs, and the best of them
 augment     changes to series that leave their labels true
 adapt       fitting weights to an area without labels
+world       a network for all land; mixture: real series made as long as the simulated ones
 runs        the folder of a run: claimed, remembered for --resume
 state       what is saved after each epoch
 results     what a run leaves: card, files, figures, words
