@@ -22,6 +22,7 @@ import numpy as np
 import models
 from drawing.choice import DEFAULT_DATA, last_trained, pixel_of_stack, series_of_samples
 from drawing.telling import sequences
+from mapping.unfinished import link_to_page
 from utils.errors import InputError, run_main
 from utils.files import claimed, written_whole
 from utils.flags import Parser, add_reading_flags, number, whole_number
@@ -152,6 +153,8 @@ def draw(
         files = [folder / name for name in names]
         for series, file in zip(drawn, files, strict=True):
             draw_series(series, net.card, file)
+    if stack and (link := link_to_page(stack, at)):
+        print(f"the same pixel on its map: {link}")
     return files
 
 

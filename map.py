@@ -5,8 +5,10 @@
     python map.py city.zarr --filter 3 --workers 4           # a Zarr or NetCDF cube; four processes
     python map.py city.zarr --scheduler tcp://10.0.0.1:8786  # a Dask cluster that sees the files
     python map.py city.zarr --resume                         # go on after an interruption
+    python map.py city.zarr --stack-page                     # look at a stack before any network
 
-OUT then holds map.png, summary.csv and the rasters that mapping/README.md lists.
+OUT then holds index.html (open it first), map.png, summary.csv, changes.gpkg and the rasters that
+mapping/README.md lists.
 """
 
 import argparse
@@ -34,6 +36,7 @@ def make_parser():
     add_reading_flags(parser.add_argument_group("reading the stack").add_argument)
     add_label_flags(parser.add_argument_group("labels").add_argument)
     add_product_flags(parser.add_argument_group("land cover products").add_argument)
+    add_page_flags(parser.add_argument_group("page").add_argument)
     add_work_flags(parser.add_argument_group("work").add_argument)
     return parser
 
@@ -58,6 +61,13 @@ def add_label_flags(flag):
         "--probabilities",
         action="store_true",
         help="also write the mean probability of each class in each year",
+    )
+    flag(
+        "--mmu",
+        type=number(at_least=0),
+        default=0.0,
+        metavar="HECTARES",
+        help="smallest change event in changes.gpkg",
     )
     flag("--device", default="cpu", help="where the network runs: cpu, cuda")
     flag(
@@ -88,6 +98,28 @@ def add_product_flags(flag):
         type=number(above=0, below=1),
         metavar="SHARE",
         help="probability that a product is right; None: 0.8",
+    )
+
+
+def add_page_flags(flag):
+    """Flags of the page."""
+    flag(
+        "--stack-page",
+        action="store_true",
+        help="write a page of STACK alone, without a network: true colour and curves",
+    )
+    flag(
+        "--page",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write index.html, a page to look at the map with",
+    )
+    flag(
+        "--curves",
+        type=whole_number(at_least=0),
+        default=2**17,
+        metavar="PIXELS",
+        help="pixels whose reflectance curves the page holds, spread evenly; about 0.4 KB each",
     )
 
 
@@ -132,6 +164,9 @@ def main(words=None):
     args = vars(make_parser().parse_args(words))
     if args["scheduler"] and args["workers"]:
         raise InputError("--workers: found with --scheduler, expected one of the two")
+    if args["stack_page"]:
+        draw_stack_page(args)
+        return
     if args["workers"]:
         start_fork_server("mapping.windows")
     # Takes seconds, in which the workers' process imports the same beside it.
@@ -140,7 +175,17 @@ def main(words=None):
 
     keep_memory()
     args["products"] = [parse_product(text) for text in args.pop("product")]
-    make_map(args.pop("stack"), args.pop("weights"), filter_width=args.pop("filter"), **args)
+    args["filter_width"] = args.pop("filter")
+    del args["stack_page"]
+    make_map(**args)
+
+
+def draw_stack_page(args):
+    """Write the page of a stack alone."""
+    from mapping.stackpage import make_stack_page
+
+    taken = ("first_month", "scale", "offset", "nodata", "curves", "overwrite", "out")
+    make_stack_page(args["stack"], **{name: args[name] for name in taken})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ windows, workers            labels of its pixels, window by window, in threads o
 thinned                     the reflectances that the page shows
 unfinished                  finished windows on disk, so that an interrupted map can go on
 pixels, mosaic              labels -> dates and kinds of change -> rasters of the whole area
-summary, area               pixels and hectares; the ground area of a pixel
+events, polygons            changes of pixels -> change events -> changes.gpkg
+webpage, stackpage, page/   index.html of a map, of a stack alone; its files
+summary, area, lonlat       pixels and hectares; where and how large a pixel is
 pipeline                    all of these in their order: make_map
 products, figures           the rasters' formats and colours; the figures
 memory                      keeps and gives back the memory of windows

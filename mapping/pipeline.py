@@ -1,6 +1,5 @@
 """A stack and weights -> the finished map: plan, label what is missing, assemble, publish."""
 
-import os
 import sys
 import time
 from dataclasses import replace
@@ -15,26 +14,15 @@ from tqdm import tqdm
 import models
 from mapping.absent import open_for, with_absent
 from mapping.evidence import find_evidence
-from mapping.mosaic import assemble, drawing_of, empty, finish
-from mapping.products import products_for, share_unfamiliar
-from mapping.summary import NO_LABEL, summary
-from mapping.thinned import create_store, open_store, save_shown, thinning_of
+from mapping.finishing import draw_up
+from mapping.thinned import CURVES, create_store, save_shown, thinning_of
 from mapping.unfinished import (
     begin,
     begun_with,
     check_space,
     fingerprint,
     part_path,
-    publish,
     save_part,
-)
-from mapping.webpage import (
-    data_of_map,
-    data_of_stack,
-    keep_tile,
-    write_front,
-    write_overviews,
-    write_reflectances,
 )
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from models.label import WORTH_MEASURING
@@ -43,8 +31,6 @@ from utils.files import claimed
 from utils.memory import give_back_memory
 from utils.workers import open_workers, stream
 
-CURVES = 2**17  # pixels whose reflectance curves the page holds
-MUCH = 0.1  # share of unfamiliar pixels that is worth a line; 1 % of the training series are
 MEASURED_ROWS = 512  # of the window on which the two precisions are tried
 
 
@@ -72,6 +58,7 @@ def make_map(
     min_months=None,
     filter_width=1,
     probabilities=False,
+    mmu=0.0,
     device="cpu",
     precision="auto",
     page=True,
@@ -92,7 +79,8 @@ def make_map(
     scale, offset, nodata: as `mapping.stack.open_stack` takes them. out: folder of the map,
     default maps/NAME OF STACK. min_months: months with an observation that a pixel needs, default a
     quarter of the stack's. filter_width: of a spatial majority filter, pixels, odd. probabilities:
-    write the mean probability of each class in each year too. precision: float32, bfloat16, or
+    write the mean probability of each class in each year too. mmu: hectares of the smallest
+    change event in changes.gpkg. precision: float32, bfloat16, or
     auto: the faster of the two here. page: write index.html; curves: pixels whose curves are in it.
     products: [(year, path), ...] of land cover products that are decoded with the network;
     product_legend, product_classes, product_trust: as `mapping.evidence.find_evidence` takes them.
@@ -123,6 +111,7 @@ def make_map(
             min_months=min_months,
             filter_width=filter_width,
             probabilities=probabilities,
+            mmu=mmu,
             precision=chosen,
             window=window,
             curves=curves if page else None,
@@ -182,6 +171,7 @@ def plan(
     min_months=None,
     filter_width=1,
     probabilities=False,
+    mmu=0.0,
     precision="float32",
     window=None,
     curves=CURVES,
@@ -203,6 +193,7 @@ def plan(
         "--min-months": min_months or max(1, len(stack.months) // 4),
         "--filter": filter_width,
         "--probabilities": probabilities,
+        "--mmu": mmu,
         "precision": precision,
         "page": curves,
         "window (rows, columns)": list(size),
@@ -230,8 +221,11 @@ def bytes_needed(stack, planned, n_classes):
     """Bytes of disk that the parts and the rasters made from them take at most."""
     pixels, months = float(np.prod(stack.geobox.shape)), len(stack.months)
     years = 0 if planned.years is None else len(np.unique(planned.years)) * n_classes
-    figures = 2e6
-    return figures + pixels * (3.5 * months + 40 + 2.5 * years)
+    figures, page, shown = 2e6, 0, 0
+    if planned.page:
+        shown = 2 * planned.page.bytes(months, len(stack.bands))  # kept, and in the page
+        page = 0.5 * pixels * months
+    return figures + page + shown + pixels * (3.5 * months + 40 + 2.5 * years)
 
 
 def job_of(stack, weights, planned, device):
@@ -277,44 +271,3 @@ def label_windows(job, planned, parts, *, workers=0, scheduler=None):
     give_back_memory()
     seconds = time.perf_counter() - start
     print(f"labelled {left:,} pixels in {seconds:.0f} s ({left / seconds:,.0f} px/s)")
-
-
-def draw_up(out, parts, stack, planned, card, made):
-    """Turn the finished windows into the map in `out`; made: words on how, for the page."""
-    raw, folder, legend = parts / "raw", parts / "finished", card["legend"]
-    also = {"probabilities": planned.years is not None, "unfamiliar": "familiar" in card}
-    products = products_for(legend, stack.months, **also)
-    filter_width = planned.settings["--filter"]
-    drawing = drawing_of(parts, planned.windows, stack, len(legend), filter_width)
-    page = empty(parts / "page")
-    keep = partial(keep_tile, page) if planned.page else nothing
-    counts = assemble(drawing, raw, stack.geobox, products, keep)
-    rows = summary(*counts, stack.months, legend)
-    finish(raw, folder, products, rows)
-    if planned.page:
-        write_page(parts, page, folder, stack, planned, rows, products, Path(out).name, made)
-    strange = share_unfamiliar(raw / "unfamiliar.tif") if also["unfamiliar"] else 0
-    publish(folder, out, planned.settings)
-    if strange > MUCH:
-        print(
-            f"note: {strange:.0%} of the pixels are unlike all that the network was trained on; "
-            "check its labels there (unfamiliar.tif above 100)",
-            file=sys.stderr,
-        )
-    labelled = [row.pixels for row in rows if row.kind == "class" and row.class_name != NO_LABEL]
-    if not any(labelled):
-        print("note: no pixel has a label; reason.tif says why", file=sys.stderr)
-
-
-def nothing(*_):
-    """Keep nothing of a tile."""
-
-
-def write_page(parts, page, folder, stack, planned, rows, products, title, made):
-    """Write what the page needs beside its tiles, and move all of it into `folder`."""
-    write_overviews(parts / "raw", page, stack.geobox.shape)
-    reflectances = write_reflectances(open_store(parts / "shown"), planned.page, page)
-    said = data_of_stack(stack, title, reflectances)
-    said |= data_of_map(products, rows, stack.months) | {"made": made}
-    os.replace(page, folder / "page")
-    write_front(folder, said)

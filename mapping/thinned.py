@@ -16,6 +16,7 @@ from utils.bands import NO_OBSERVATION
 from utils.files import written_whole
 
 COLOUR_PIXELS = 2**21  # of true colour in a page
+CURVES = 2**17  # pixels whose curves are in a page
 TRUE_COLOUR = ("B4", "B3", "B2")
 
 
@@ -30,6 +31,11 @@ class Thinning:
     curves: int
     red_green_blue: tuple
     shape: tuple
+
+    def bytes(self, months, bands):
+        """Bytes of the reflectances that are kept."""
+        pixels = [np.prod(thinned_shape(self, step)) for step in (self.colour, self.curves)]
+        return 2.0 * months * (3 * pixels[0] + bands * pixels[1])
 
 
 class Shown(NamedTuple):

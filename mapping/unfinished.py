@@ -176,3 +176,19 @@ def publish(folder, out, settings):
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
     write_settings(out / FINISHED, settings)
     shutil.rmtree(out / PARTS)
+
+
+def link_to_page(stack, lonlat, maps="maps"):
+    """Address of the newest page among the maps of a stack, opened at (longitude, latitude).
+
+    maps: folder of maps, as map.py names them. None where no map of this stack has a page.
+    """
+    wanted = str(Path(stack).resolve())
+    pages = []
+    for page in Path(maps).glob("*/index.html"):
+        if begun_with(page.parent, "stack") == wanted:
+            pages.append((page.stat().st_mtime, page))
+    if not pages:
+        return None
+    at = ",".join(f"{value:.6f}" for value in lonlat)
+    return f"{max(pages)[1].resolve().as_uri()}#at={at}&zoom=16"

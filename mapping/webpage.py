@@ -33,7 +33,7 @@ from utils.workers import Workers, cores, stream
 
 FILES = Path(__file__).parent / "page"
 BLOCK = 32  # side of a block of curves, in pixels that are kept
-JPEG_QUALITY = 85
+JPEG_QUALITY = 90
 NOT_SEEN = 205  # grey of a pixel without an observation in true colour
 LISTED = 12  # transitions, the largest
 GAMMA = 0.8  # of true colour: lifts what is dark

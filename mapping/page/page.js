@@ -1,7 +1,7 @@
 // The page of a map, or of a stack alone: its state, and all that shows it.
 "use strict";
 
-tsscd.load("page", "data").then((data) => new Page(data)).catch((error) => {
+tsscd.load("page", "data").then((data) => { window.page = new Page(data); }).catch((error) => {
   document.getElementById("notice").textContent = `${error.message}; is the folder whole?`;
 });
 
@@ -50,10 +50,9 @@ class Page {
       this.element("layer").append(tsscd.make("option", { value: name }, layer.title));
     }
     const bare = !this.isMap || !data.colour;
-    this.element("opacityChoice").hidden = bare;
     if (bare) this.element("opacityChoice").style.display = "none";
     if (!bare) this.element("opacity").value = 80;
-    for (const id of ["transitionsPart", "chartPart", "changedPart", "paletteChoice", "layerChoice"]) {
+    for (const id of ["transitionsPart", "chartPart", "changedPart", "choices"]) {
       if (!this.isMap) this.element(id).style.display = "none";
     }
     const [west, east] = this.place.turn();

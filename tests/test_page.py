@@ -1,0 +1,619 @@
+"""The page and the polygons of a map: what a user would meet if one of these broke is in the name.
+
+The page is opened from its file in a real browser, Debian's Chromium without a window.
+"""
+
+import json
+import shutil
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from types import SimpleNamespace
+from urllib.parse import quote
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from stack_files import CRS, FIRST, GRID, save_network, values, write_folder, write_zarr
+
+import map as map_script
+from mapping.events import Store, find_events
+from mapping.lonlat import lonlat_grid
+from mapping.pixels import changes_of
+from mapping.polygons import write_polygons
+from mapping.products import products_for
+from mapping.unfinished import link_to_page
+from mapping.windows import windows_of
+from tests.conftest import ROOT, assert_one_clear_line, run_script
+from tests.test_map import drawn_by_level
+from utils.errors import InputError
+from utils.legend import URBAN, Legend
+from utils.words import change_confidence
+
+WAIT = 20  # seconds that a page may take before a test fails
+
+
+# ---------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium; the tests are skipped with a reason where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    binary = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("no chromium and chromedriver here (apt-get install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def open_page(browser, folder, fragment="", size=(1400, 900)):
+    """Open the page of a map from its file, and wait until it shows a month."""
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get("about:blank")
+    browser.get_log("performance"), browser.get_log("browser")
+    browser.get(f"file://{quote(str(folder / 'index.html'))}{fragment}")
+    wait_until(lambda: text(browser, "month"))
+
+
+def wait_until(condition):
+    until = time.monotonic() + WAIT
+    while not (found := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.03)
+    return found
+
+
+def text(browser, name):
+    return browser.find_element("id", name).text
+
+
+def script(browser, code, *words):
+    return browser.execute_script(code, *words)
+
+
+def go_to(browser, fragment):
+    script(browser, "location.hash = arguments[0]", fragment)
+
+
+def colour_at(browser, column, row):
+    """'#rrggbb' that the map's canvas shows in the middle of a pixel."""
+    code = """
+      const [done, canvas] = [arguments[2], document.getElementById('map')];
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        const [x, y] = page.viewer.toScreen(arguments[0] + 0.5, arguments[1] + 0.5);
+        const data = canvas.getContext('2d').getImageData(Math.round(x), Math.round(y), 1, 1).data;
+        done('#' + [...data].slice(0, 3).map(v => v.toString(16).padStart(2, '0')).join(''));
+      }));"""
+    browser.set_script_timeout(WAIT)
+    return browser.execute_async_script(code, column, row)
+
+
+def requests_beyond(browser, folder):
+    """Addresses that the page asked for and that do not lie in its folder."""
+    home = f"file://{quote(str(folder))}/"
+    asked = []
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            asked.append(message["params"]["request"]["url"])
+    assert any(url.startswith(home) for url in asked)
+    fine = (home, "about:", "data:", "blob:")
+    return [url for url in asked if not url.startswith(fine)]
+
+
+# ---------------------------------------------------------------- made-up maps
+
+
+def draw(stack, weights, out, *flags):
+    words = (stack, "--weights", weights, "--out", out, *flags)
+    map_script.main([str(word) for word in words])
+    return out
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, shared):
+    """The map of the block that was cleared and built on."""
+    folder = tmp_path_factory.mktemp("real")
+    stack = shared / "changsha_development.tif"
+    weights = ROOT / "model_data" / "urban.safetensors"
+    return draw(stack, weights, folder / "map", "--first-month", "2019-02")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A map of several tiles, wider than high, of a random network."""
+    folder = tmp_path_factory.mktemp("large")
+    net = save_network(folder / "net.safetensors")
+    blocks = values(12, 26, 27).repeat(20, axis=2).repeat(20, axis=3)  # 520 x 540 pixels
+    stack = write_zarr(folder / "s.zarr", blocks, chunk=256)
+    return draw(stack, net, folder / "map", "--curves", 5000)
+
+
+def pixels_of(out, name="labels"):
+    with rasterio.open(out / f"{name}.tif") as raster:
+        said = SimpleNamespace(
+            descriptions=raster.descriptions,
+            transform=raster.transform,
+            crs=raster.crs,
+            count=raster.count,
+            tags=raster.tags(),
+        )
+        return raster.read(), said
+
+
+def words_of_pixel(labels, months, names):
+    """The words by which the page says a labelled pixel: the class of each run of months."""
+    lines = [f"{months[0]} {names[labels[0]]}"]
+    for month in range(1, len(months)):
+        if labels[month] != labels[month - 1]:
+            before, after = names[labels[month - 1]], names[labels[month]]
+            lines.append(f"{months[month]} {before} \N{RIGHTWARDS ARROW} {after}")
+    return lines
+
+
+@pytest.mark.parametrize("which", ["real", "large"])
+def test_what_the_page_says_of_a_pixel_is_what_the_rasters_say(browser, request, which):
+    out = request.getfixturevalue(which)
+    labels, raster = pixels_of(out)
+    sure = pixels_of(out, "change_confidence")[0][0]
+    months, names = raster.descriptions, URBAN.names
+    rng = np.random.default_rng(0)
+    to_lonlat = rasterio.warp.transform
+    open_page(browser, out)
+    for _ in range(200 if which == "real" else 40):
+        row, column = (int(rng.integers(size)) for size in labels.shape[1:])
+        month = int(rng.integers(len(months)))
+        x, y = raster.transform @ (column + 0.5, row + 0.5)
+        (lon,), (lat,) = to_lonlat(raster.crs, "EPSG:4326", [x], [y])
+        go_to(browser, f"month={months[month]}&layer=labels&at={lon:.7f},{lat:.7f}&zoom=4")
+        where = f"row {row + 1}, column {column + 1};"
+        said = wait_until(lambda where=where: where in (t := text(browser, "pixel")) and t)
+        assert text(browser, "month") == months[month]
+        series = labels[:, row, column]
+        if series[0] == 255:
+            assert said.startswith("No label")
+            continue
+        lines = said.splitlines()
+        assert lines[0] == f"{months[month]}: {names[series[month]]}"
+        expected = words_of_pixel(series, months, names)
+        assert [line for line, want in zip(lines[1:], expected) if not line.startswith(want)] == []
+        assert lines[1 + len(expected)].startswith(
+            "No change" if len(expected) == 1 else f"{len(expected) - 1} change"
+        )
+        if len(expected) > 1:
+            assert f", {sure[row, column]} % (until" in lines[len(expected)]
+    assert browser.get_log("browser") == [] and requests_beyond(browser, out) == []
+
+
+def test_each_layer_shows_the_colours_of_its_raster(browser, real):
+    labels, raster = pixels_of(real)
+    names = ("last_change", "first_change", "from_to", "change_count", "labels")
+    layers = dict(zip(names, ("last", "first", "kind", "count", "labels")))
+    for name, layer in layers.items():
+        found, of = pixels_of(real, name)
+        open_page(browser, real, f"#layer={layer}")
+        script(browser, "document.getElementById('opacity').value = 100; page.viewer.redraw()")
+        wait_until(lambda: script(browser, "return page.tiles.held > 0"))
+        for row, column in ((13, 18), (5, 12), (14, 14), (20, 20)):
+            value = found[-1, row, column]
+            wanted = of.tags[f"colour_{value}"]
+            if name == "change_count":
+                value = min(value, 6)
+                wanted = of.tags[f"colour_{value}"]
+            assert colour_at(browser, column, row) == wanted, (name, row, column)
+
+
+def test_slider_keys_and_play_move_the_month(browser, real):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, real, "#month=2021-08&layer=labels")
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.ARROW_LEFT)
+    assert text(browser, "month") == "2021-07"
+    browser.find_element("id", "slider").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert text(browser, "month") == "2021-09"
+    browser.find_element("id", "play").click()
+    wait_until(lambda: text(browser, "month") == "2021-11")
+    browser.find_element("id", "play").click()
+    wait_until(lambda: "month=2021-1" in browser.current_url)
+
+
+def test_hectares_of_the_legend_are_those_of_the_summary(browser, real):
+    rows = [line.split(",") for line in (real / "summary.csv").read_text().splitlines()]
+    open_page(browser, real, "#month=2021-08&layer=labels")
+    legend = text(browser, "legend").splitlines()
+    for kind, month, name, _, _, _, area in rows:
+        if kind == "class" and month == "2021-08" and name != "no label":
+            shown = float(legend[legend.index(name) + 1].removesuffix(" ha"))
+            assert shown == pytest.approx(float(area), rel=0.005, abs=1e-4)
+
+
+def test_the_map_is_usable_by_mouse_touch_and_keys_alone(browser, large):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, large)
+    canvas = browser.find_element("id", "map")
+    before = script(browser, "return [page.viewer.column, page.viewer.zoom]")
+    ActionChains(browser).drag_and_drop_by_offset(canvas, 120, 0).perform()
+    after = script(browser, "return [page.viewer.column, page.viewer.zoom]")
+    assert after[0] == pytest.approx(before[0] - 120 / before[1], abs=3 / before[1])
+    assert text(browser, "pixel").startswith("Click"), "a drag is no click"
+    ActionChains(browser).move_to_element(canvas).click().perform()
+    wait_until(lambda: "row " in text(browser, "pixel"))
+    canvas.send_keys("+")
+    assert script(browser, "return page.viewer.zoom") > after[1]
+    canvas.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
+    row, column = script(
+        browser, "return [Math.floor(page.viewer.row), Math.floor(page.viewer.column)]"
+    )
+    wait_until(lambda: f"row {row + 1}, column {column + 1};" in text(browser, "pixel"))
+    zoom = script(browser, "return page.viewer.zoom")
+    pinch = {"x": 400, "y": 400, "scaleFactor": 2.0, "gestureSourceType": "touch"}
+    browser.execute_cdp_cmd("Input.synthesizePinchGesture", pinch)
+    assert script(browser, "return page.viewer.zoom") > 1.3 * zoom
+
+
+def test_every_control_has_a_name_for_screen_readers(browser, real):
+    open_page(browser, real, "#at=112.91388,28.10078")
+    wait_until(lambda: not script(browser, "return document.getElementById('curves').hidden"))
+    tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    told = ("button", "slider", "combobox", "checkbox", "application", "image", "link")
+    nameless = [
+        node["role"]["value"]
+        for node in tree
+        if not node.get("ignored")
+        and node["role"]["value"] in told
+        and not node.get("name", {}).get("value")
+    ]
+    assert nameless == []
+
+
+def test_the_second_palette_is_told_apart_by_colour_blind_eyes(browser, real):
+    open_page(browser, real, "#month=2024-05&layer=labels")
+    browser.find_element("id", "palette").click()
+    colours = script(browser, "return page.colours()")
+    assert len(set(colours)) == 6 and colours != list(URBAN.colours)
+    apart = [
+        np.linalg.norm(seen_without_red_and_green(a) - seen_without_red_and_green(b))
+        for i, a in enumerate(colours)
+        for b in colours[:i]
+    ]
+    assert min(apart) > 40  # of 255, in the colours that are left
+
+
+def seen_without_red_and_green(colour):
+    """What is left of a colour to eyes without green receptors (Viénot et al. 1999)."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    yellow = 0.29 * red + 0.71 * green
+    return np.array([yellow, yellow, blue])
+
+
+NASTY = "<img src=x onerror=document.title='hit'>"
+
+
+def test_text_of_the_data_is_never_html(browser, tmp_path):
+    names = (NASTY, "</script><script>document.title='hit'</script>", "grass & co", "a", "b", "c")
+    net = save_network(tmp_path / "net.safetensors", legend=Legend(names, URBAN.colours))
+    folder = tmp_path / "<b>carte d'été 100%25 #1"
+    out = draw(write_folder(tmp_path / "monthly", values()), net, folder)
+    open_page(browser, out, "#layer=labels")
+    assert NASTY in text(browser, "legend") and names[1] in text(browser, "transitions")
+    x, y = GRID @ (10.5, 10.5)
+    (lon,), (lat,) = rasterio.warp.transform(CRS, "EPSG:4326", [x], [y])
+    go_to(browser, f"at={lon},{lat}")
+    wait_until(lambda: "row 11, column 11;" in text(browser, "pixel"))
+    assert text(browser, "title") == folder.name
+    assert not script(browser, "return document.querySelectorAll('img').length")
+    assert script(browser, "return document.title") == f"{folder.name}: land cover change"
+    assert browser.get_log("browser") == [] and requests_beyond(browser, out) == []
+
+
+def test_a_folder_that_lost_a_tile_says_so(browser, tmp_path, large):
+    shutil.copytree(large, tmp_path / "map")
+    (tmp_path / "map" / "page" / "tiles" / "0" / "0_0.js").unlink()
+    open_page(browser, tmp_path / "map", "#layer=labels&zoom=4")
+    script(browser, "page.pick(3, 3)")
+    wait_until(lambda: "is the folder whole?" in text(browser, "pixel"))
+
+
+def test_a_stack_alone_has_a_page_of_true_colour_and_curves(browser, tmp_path, shared):
+    stack = shared / "changsha_stable.tif"
+    words = [stack, "--first-month", "2019-02", "--stack-page", "--out", tmp_path / "stack"]
+    map_script.main([str(word) for word in words])
+    assert sorted(file.name for file in (tmp_path / "stack").iterdir() if file.name[0] != ".") == [
+        "index.html",
+        "page",
+    ]
+    with pytest.raises(InputError, match="holds a page"):
+        map_script.main([str(word) for word in words])
+    open_page(browser, tmp_path / "stack", "#month=2022-05&at=112.985,28.0243")
+    curves = wait_until(
+        lambda: script(browser, "return page.state.at && page.state.at.curves && page.state.at")
+    )
+    with rasterio.open(stack) as raster:
+        row, column = raster.index(112.985, 28.0243)
+        assert (curves["row"], curves["column"]) == (row, column)
+        true = raster.read(window=((row, row + 1), (column, column + 1))).reshape(64, 10).T
+    shown = np.array(curves["curves"]["values"], float)
+    seen = (true < 32767).all(axis=0) & (true != 0).any(axis=0)
+    assert np.isnan(shown[:, ~seen]).all()
+    span = np.ptp(true[:, seen])
+    assert np.abs(shown - true)[:, seen].max() <= span / 254
+    assert browser.get_log("browser") == [] and requests_beyond(browser, tmp_path / "stack") == []
+
+
+def test_no_page_where_none_is_asked_for(tmp_path):
+    net = save_network(tmp_path / "net.safetensors")
+    stack = write_folder(tmp_path / "monthly", values())
+    out = draw(stack, net, tmp_path / "map", "--no-page")
+    assert not (out / "index.html").exists() and not (out / "page").exists()
+    assert (out / "changes.gpkg").exists()
+
+
+def test_a_map_interrupted_while_the_page_is_written_goes_on(tmp_path, monkeypatch):
+    net = save_network(tmp_path / "net.safetensors")
+    stack = write_folder(tmp_path / "monthly", values())
+
+    def stop(*words):
+        raise KeyboardInterrupt
+
+    for place in ("mapping.finishing.write_reflectances", "mapping.finishing.write_polygons"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, stop)
+            with pytest.raises(KeyboardInterrupt):
+                draw(stack, net, tmp_path / "map", "--overwrite")
+        assert not (tmp_path / "map" / "index.html").exists()
+        out = draw(stack, net, tmp_path / "map", "--resume")
+        assert (out / "index.html").exists() and (out / "changes.gpkg").exists()
+    whole = draw(stack, net, tmp_path / "whole")
+    names = [file.relative_to(whole) for file in (whole / "page").rglob("*") if file.is_file()]
+    assert len(names) > 12
+    for name in names:
+        ours, theirs = ((folder / name).read_bytes() for folder in (out, whole))
+        same_title = ours.replace(b'"title":"map"', b'"title":"whole"')
+        assert same_title == theirs, name
+
+
+def test_places_are_right_to_a_metre_over_a_whole_tile():
+    grid = GeoBox((10980, 10980), Affine(10, 0, 600000, 0, -10, 7200000), "EPSG:32649")
+    coarse, fine = lonlat_grid(grid, 33), lonlat_grid(grid, 65)
+    apart = []
+    for name in ("lon", "lat"):
+        few, many = (np.array(g[name]).reshape(g["points"], -1) for g in (coarse, fine))
+        middle = (few[:-1, :-1] + few[1:, :-1] + few[:-1, 1:] + few[1:, 1:]) / 4
+        apart.append(np.abs(middle - many[1::2, 1::2]).max() * 111_000)
+    assert max(apart) < 1
+
+
+# ---------------------------------------------------------------- polygons
+
+
+def read_polygons(out):
+    """Fields and polygons of the change events of a map."""
+    meta, _, found, fields = pyogrio.raw.read(out / "changes.gpkg", layer="changes")
+    fields = dict(zip(meta["fields"], fields))
+    order = np.argsort(fields["event"])  # they stand in the file tile by tile
+    fields = {name: values[order] for name, values in fields.items()}
+    return fields, shapely.from_wkb(found)[order], meta
+
+
+def test_hectares_and_pixels_of_the_events_are_those_of_the_summary(large):
+    fields, polygons, meta = read_polygons(large)
+    rows = [line.split(",") for line in (large / "summary.csv").read_text().splitlines()]
+    changed = [row for row in rows if row[0] == "transition"]
+    assert fields["pixels"].sum() == sum(int(row[5]) for row in changed)
+    total = sum(float(row[6]) for row in changed)
+    assert fields["hectares"].sum() == pytest.approx(total, rel=1e-4)
+    assert meta["crs"] == CRS and shapely.is_valid(polygons).all()
+    assert shapely.area(polygons) == pytest.approx(fields["pixels"] * 100.0)  # square metres
+    for kind in {(row[3], row[4]) for row in changed}:
+        mine = (fields["from_class"] == kind[0]) & (fields["to_class"] == kind[1])
+        assert fields["pixels"][mine].sum() == sum(
+            int(row[5]) for row in changed if (row[3], row[4]) == kind
+        )
+
+
+def known_events(tmp_path, monkeypatch, *flags):
+    """A map with three events: one across all four tiles, one of two months, one too small."""
+    classes = np.zeros((14, 520, 530), np.int16)
+    classes[5:, 500:515, 400:527] = 3  # across the tiles' edges: water to bare soil ...
+    classes[9:, 505:510, 410:510] = 4  # ... and built on later, within
+    classes[6:, 100:110, 100:110] = 1
+    classes[7:, 100:110, 110:120] = 1  # a month later, beside it: the same event
+    classes[9:, 100:110, 120:130] = 1  # two months later: another
+    classes[4:, 300, 300] = 5  # a single pixel
+    drawn_by_level(tmp_path, monkeypatch, classes, *flags)
+    return classes, *read_polygons(tmp_path / "out")
+
+
+def test_all_known_events_are_found_and_none_is_cut_at_a_tile(tmp_path, monkeypatch):
+    _, fields, polygons, _ = known_events(tmp_path, monkeypatch)
+    rows = [
+        tuple(row)
+        for row in zip(
+            *(
+                fields[name].tolist()
+                for name in (
+                    "change",
+                    "first_month",
+                    "median_month",
+                    "last_month",
+                    "pixels",
+                    "next_event",
+                    "next_change",
+                )
+            )
+        )
+    ]
+    to = "\N{RIGHTWARDS ARROW}"
+    assert rows == [
+        (f"water {to} cropland", "2019-06", "2019-06", "2019-06", 1, 0, None),
+        (
+            f"water {to} bare soil",
+            "2019-07",
+            "2019-07",
+            "2019-07",
+            15 * 127,
+            4,
+            f"2019-11 bare soil {to} impervious surface",
+        ),
+        (f"water {to} woodland", "2019-08", "2019-08", "2019-09", 200, 0, None),
+        (f"bare soil {to} impervious surface", "2019-11", "2019-11", "2019-11", 500, 0, None),
+        (f"water {to} woodland", "2019-11", "2019-11", "2019-11", 100, 0, None),
+    ]
+    assert fields["hectares"] == pytest.approx(fields["pixels"] * 0.01)
+    assert set(fields["confidence"]) == {50}
+    x, y = GRID @ (400, 500)
+    across = polygons[1]
+    assert shapely.bounds(across) == pytest.approx([x, y - 150, x + 1270, y])
+    assert len(across.geoms) == 1 and len(across.geoms[0].interiors) == 0
+
+
+def test_the_smallest_event_is_chosen_by_mmu(tmp_path, monkeypatch):
+    _, fields, _, _ = known_events(tmp_path, monkeypatch, "--mmu", 1.5)
+    assert fields["pixels"].tolist() == [15 * 127, 200, 500]
+    assert fields["next_event"].tolist() == [3, 0, 0]
+
+
+def test_qgis_finds_a_style_and_plays_the_date(tmp_path, monkeypatch):
+    from xml.etree import ElementTree
+
+    known_events(tmp_path, monkeypatch)
+    with closing(sqlite3.connect(tmp_path / "out" / "changes.gpkg")) as base:
+        row = base.execute("select f_table_name, useAsDefault, styleQML from layer_styles")
+        table, default, style = row.fetchone()
+        kinds = dict(
+            base.execute("select column_name, geometry_type_name from gpkg_geometry_columns")
+        )
+        types = {name: kind for _, name, kind, *_ in base.execute("pragma table_info(changes)")}
+    root = ElementTree.fromstring(style.removeprefix("<!DOCTYPE qgis>"))
+    assert (table, default) == ("changes", 1) and root.tag == "qgis"
+    assert root.find("temporal").get("startField") == "date" and types["date"] == "DATE"
+    assert root.find("temporal").get("enabled") == "1" and kinds == {"geom": "MULTIPOLYGON"}
+    renderer = root.find("renderer-v2")
+    assert renderer.get("attr") == "change"
+    assert len(renderer.findall("categories/category")) == 4
+    assert len(renderer.findall("symbols/symbol")) == 4
+
+
+def test_a_map_without_any_change_has_an_empty_layer(tmp_path, monkeypatch):
+    drawn_by_level(tmp_path, monkeypatch, np.zeros((14, 5, 6), int))
+    fields, polygons, _ = read_polygons(tmp_path / "out")
+    assert len(polygons) == 0 and "date" in fields
+
+
+@st.composite
+def restless_labels(draw_):
+    """Labels of few classes that change often: chains, pixels that change twice, holes."""
+    seed, classes = draw_(st.integers(0, 2**32 - 1)), draw_(st.integers(2, 3))
+    height, width, months = (draw_(st.integers(*ends)) for ends in ((1, 14), (1, 14), (2, 7)))
+    rng = np.random.default_rng(seed)
+    stays = rng.random((months, height, width)) < draw_(st.sampled_from([0.5, 0.8, 0.95]))
+    labels = rng.integers(0, classes, (months, height, width)).astype(np.int8)
+    labels[:, rng.random((height, width)) < 0.1] = -1
+    for month in range(1, months):
+        labels[month][stays[month]] = labels[month - 1][stays[month]]
+    return labels
+
+
+@settings(max_examples=40)
+@given(labels=restless_labels(), side=st.integers(2, 9))
+def test_events_do_not_depend_on_tiles_and_hold_each_change_once(tmp_path_factory, labels, side):
+    monthly = np.full(labels.shape, 80, np.uint8)
+    found = []
+    for tile_side in (side, 64):
+        folder = tmp_path_factory.mktemp("events")
+        tiles = tuple(windows_of(labels.shape[1:], (tile_side, tile_side)))
+        store = Store(folder, tiles, labels.shape[2])
+        for tile in tiles:
+            rows, columns = tile.slices
+            inside = (slice(None), rows, columns)
+            store.save(tile, **changes_of(labels[inside], monthly[inside])._asdict())
+        row_area = np.arange(1, labels.shape[1] + 1) * 10**8
+        events = find_events(store, row_area)
+        grid = GeoBox(labels.shape[1:], GRID, CRS)
+        months = FIRST + np.arange(len(labels))
+        path = folder / "changes.gpkg"
+        write_polygons(path, store, events, grid, months, products_for(URBAN, months))
+        found.append((events, *read_polygons(folder)))
+    (one, fields, polygons, _), (other, _, whole, _) = found
+    for mine, theirs in zip(one, other):
+        assert np.array_equal(mine, theirs)
+    assert shapely.is_valid(polygons).all()
+    assert shapely.equals(polygons, whole).all()
+    changes = changes_of(labels, monthly)
+    assert one.pixels.sum() == len(changes.pixel)
+    assert shapely.area(polygons) == pytest.approx(one.pixels * 100.0)
+    assert (one.last - one.first >= 0).all() and (one.median <= one.last).all()
+
+
+# ---------------------------------------------------------------- doubt
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), months=st.integers(3, 20))
+def test_the_confidence_of_a_change_is_that_of_the_figures(seed, months):
+    rng = np.random.default_rng(seed)
+    probability = rng.dirichlet(np.ones(3), (6, months)).transpose(0, 2, 1)  # (N, K, T)
+    labels = np.repeat(rng.integers(0, 3, (6, months)), 1, axis=1).astype(np.int8)
+    labels[:, 1:][rng.random((6, months - 1)) < 0.6] = 0
+    monthly = np.take_along_axis(probability, labels[:, None].astype(int), 1)[:, 0] * 100
+    found = changes_of(labels.T[:, None], np.rint(monthly.T[:, None]).astype(np.uint8))
+    for row in range(6):
+        mine = found.pixel == row
+        order = np.argsort(found.month[mine])
+        wanted = change_confidence(labels[row], probability[row]) * 100
+        assert np.abs(found.confidence[mine][order] - np.clip(wanted, 0, 99)).max(initial=0) <= 1.01
+
+
+def test_the_second_class_and_the_years_are_those_of_the_network(tmp_path, monkeypatch):
+    classes = np.zeros((14, 1, 2), int)
+    classes[5:, 0, 1] = 3
+    drawn_by_level(tmp_path, monkeypatch, classes, "--probabilities")
+    assert pixels_of(tmp_path / "out", "second")[0][0, 0].tolist() == [1, 1]
+    found, raster = pixels_of(tmp_path / "out", "probabilities")
+    assert raster.descriptions[:2] == ("2019 water", "2019 woodland") and raster.count == 12
+    in_2019 = [50 * 5 / 11 + 5 * 6 / 11, 5, 5, 50 * 6 / 11 + 5 * 5 / 11]
+    shown = found[[0, 2, 3], 0, 1]
+    assert shown == pytest.approx([in_2019[0], in_2019[2], in_2019[3]], abs=0.51)
+    assert found[:6, 0, 0].tolist() == [50, 30, 5, 5, 5, 5]
+    assert pixels_of(tmp_path / "out", "change_confidence")[0][0, 0].tolist() == [255, 50]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="claims are tried with processes of Unix")
+def test_a_page_never_replaces_a_map(tmp_path):
+    net = save_network(tmp_path / "net.safetensors")
+    stack = write_folder(tmp_path / "monthly", values())
+    out = draw(stack, net, tmp_path / "map")
+    done = run_script("map.py", stack, "--stack-page", "--overwrite", "--out", out)
+    assert_one_clear_line(done, out, "holds a map")
+
+
+def test_demo_leads_to_the_pixel_on_the_newest_page_of_its_stack(tmp_path, monkeypatch):
+    net = save_network(tmp_path / "net.safetensors")
+    stack = write_folder(tmp_path / "monthly", values())
+    monkeypatch.chdir(tmp_path)
+    assert link_to_page("monthly", (113.0, 28.0)) is None
+    draw(stack, net, tmp_path / "maps" / "mine")
+    other = write_folder(tmp_path / "other", values(seed=1))
+    draw(other, net, tmp_path / "maps" / "another")
+    page = (tmp_path / "maps" / "mine" / "index.html").as_uri()
+    assert link_to_page("monthly", (113.0, 28.0)) == f"{page}#at=113.000000,28.000000&zoom=16"
