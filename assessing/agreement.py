@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from assessing.dates import WITHIN, dates_of
+from assessing.differences import in_words
+from assessing.estimators import Z
 from assessing.record import load_design
 from utils.errors import InputError
 from utils.files import written_whole
@@ -20,22 +22,28 @@ def agreement(folder, one, other):
     """
     folder = Path(folder)
     design = load_design(folder)
-    ids = design.column("id")
-    first, second = (
-        read_reference(path, design.months, design.classes, ids) for path in (one, other)
-    )
-    first, second = (each.take(each.confidence != CANNOT_TELL) for each in (first, second))
+    first, second = (told_points(design, path) for path in (one, other))
     shared = np.intersect1d(first.ids, second.ids)
     if len(shared) == 0:
         raise InputError(
             f"{other}: shares no point with {one}; expected points that both have told"
         )
-    first, second = (each.take(rows_of(each.ids, shared)) for each in (first, second))
-    text = agreement_text(first, second, len(design.classes), Path(one).name, Path(other).name)
+    first = first.take(rows_of(first.ids, shared))
+    second = second.take(rows_of(second.ids, shared))
+    title = f"# {Path(one).name} and {Path(other).name}: {len(first)} points\n"
+    text = "\n".join([title, class_text(first, second, len(design.classes)), ""])
+    text += date_text(first, second)
     with written_whole(folder / "agreement.md") as part:
         part.write_text(text, encoding="utf-8")
     write_pairs(folder / "agreement.csv", first, second, design)
     return text
+
+
+def told_points(design, path):
+    """The points of a reference file that its interpreter could tell."""
+    ids = design.column("id")
+    reference = read_reference(path, design.months, design.classes, ids)
+    return reference.take(reference.confidence != CANNOT_TELL)
 
 
 def rows_of(ids, wanted):
@@ -44,23 +52,28 @@ def rows_of(ids, wanted):
     return order[np.searchsorted(ids[order], wanted)]
 
 
-def agreement_text(first, second, classes, one, other):
-    """What two interpreters agree on, as Markdown."""
-    changed = [(each.labels != each.labels[:, :1]).any(axis=1) for each in (first, second)]
-    changed = [each.astype(np.int8)[:, None] for each in changed]
-    figures = [
-        ("class of every month", first.labels, second.labels, classes),
-        ("class of the last month", first.labels[:, -1:], second.labels[:, -1:], classes),
-        ("changed or not", *changed, 2),
-    ]
-    lines = [f"# {one} and {other}: {len(first)} points\n", "| | same | kappa | 95 % interval |"]
-    lines.append("| --- | ---: | ---: | ---: |")
-    for name, left, right, count in figures:
+def class_text(first, second, classes):
+    """How two interpreters agree on classes and on change, as a Markdown table."""
+    months = first.labels, second.labels
+    last = [labels[:, -1:] for labels in months]
+    changed = [has_changed(labels) for labels in months]
+    lines = ["| | same | kappa | 95 % interval |", "| --- | ---: | ---: | ---: |"]
+    for name, (left, right), count in (
+        ("class of every month", months, classes),
+        ("class of the last month", last, classes),
+        ("changed or not", changed, 2),
+    ):
         value, low, high = kappa_interval(left, right, count)
-        same = (left == right).mean()
-        shown = ("-", "-") if np.isnan(value) else (f"{value:.2f}", f"{low:.2f} to {high:.2f}")
-        lines.append(f"| {name} | {same:.1%} | {shown[0]} | {shown[1]} |")
-    return "\n".join([*lines, "", date_text(first, second)])
+        shown = f"{value:.2f} | {low:.2f} to {high:.2f}" if np.isfinite(value) else "- | -"
+        same = np.mean(left == right)
+        lines.append(f"| {name} | {same:.1%} | {shown} |")
+    return "\n".join(lines)
+
+
+def has_changed(labels):
+    """1 where any month differs from the first, else 0: (n, 1) int."""
+    changed = (labels != labels[:, :1]).any(axis=1)
+    return changed.astype(int)[:, None]
 
 
 def date_text(first, second):
@@ -89,15 +102,18 @@ def kappa_interval(left, right, classes):
 
     The months of a point are not independent; leaving out points and not months allows for that.
     """
-    points = np.repeat(np.arange(len(left)), left.shape[1])
-    tables = np.zeros((len(left), classes, classes))
+    count, months = left.shape
+    tables = np.zeros((count, classes, classes))
+    points = np.repeat(np.arange(count), months)
     np.add.at(tables, (points, left.ravel(), right.ravel()), 1)
     total = tables.sum(axis=0)
     value = kappa(total)
-    without = np.array([kappa(total - table) for table in tables]) if len(left) > 1 else np.nan
-    count = len(left)
-    error = np.sqrt((count - 1) / count * ((without - np.mean(without)) ** 2).sum())
-    return value, value - 1.96 * error, min(1.0, value + 1.96 * error)
+    if count < 2:
+        return value, np.nan, np.nan
+    without = np.array([kappa(total - table) for table in tables])
+    spread = ((without - without.mean()) ** 2).sum()
+    margin = Z * np.sqrt((count - 1) / count * spread)
+    return value, value - margin, min(1.0, value + margin)
 
 
 def write_pairs(path, first, second, design):
@@ -107,12 +123,6 @@ def write_pairs(path, first, second, design):
         table = csv.writer(file)
         table.writerow(("id", "months_that_differ", "one", "other"))
         for point in np.flatnonzero(differ):
-            texts = (words(each.labels[point], design) for each in (first, second))
-            table.writerow((first.ids[point], differ[point], *texts))
-
-
-def words(labels, design):
-    """'woodland, 2020-07 bare soil' of labels (T,)."""
-    changes = np.flatnonzero(labels[1:] != labels[:-1]) + 1
-    later = [f"{design.months[month]} {design.classes[labels[month]]}" for month in changes]
-    return ", ".join([design.classes[labels[0]], *later])
+            one = in_words(first.labels[point], design)
+            other = in_words(second.labels[point], design)
+            table.writerow((first.ids[point], differ[point], one, other))

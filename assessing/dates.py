@@ -34,14 +34,17 @@ def pairs(true, mapped, apart):
     """Lags of the pairs of true and mapped change months, at most `apart` months apart."""
     lags = np.subtract.outer(mapped, true)  # (mapped, true)
     order = np.argsort(np.abs(lags), axis=None, kind="stable")
+    closest_first = np.column_stack(np.unravel_index(order, lags.shape))
     used_mapped, used_true, found = set(), set(), []
-    for one, other in zip(*np.unravel_index(order, lags.shape)):
-        if abs(lags[one, other]) > apart:
+    for one, other in closest_first.tolist():
+        lag = lags[one, other]
+        if abs(lag) > apart:
             break
-        if one not in used_mapped and other not in used_true:
-            used_mapped.add(one)
-            used_true.add(other)
-            found.append(lags[one, other])
+        if one in used_mapped or other in used_true:
+            continue
+        used_mapped.add(one)
+        used_true.add(other)
+        found.append(lag)
     return np.array(found, int)
 
 
@@ -50,10 +53,14 @@ def dates_of(mapped, reference, apart=12):
     true, found = change_months(reference), change_months(mapped)
     near = np.zeros((len(true), len(WITHIN)))
     paired, lag, distance = (np.zeros(len(true)) for _ in range(3))
-    for point in np.flatnonzero(true.any(axis=1) & found.any(axis=1)):
+    both = true.any(axis=1) & found.any(axis=1)
+    for point in np.flatnonzero(both):
         lags = pairs(np.flatnonzero(true[point]), np.flatnonzero(found[point]), apart)
-        near[point] = [(np.abs(lags) <= within).sum() for within in WITHIN]
-        paired[point], lag[point], distance[point] = len(lags), lags.sum(), np.abs(lags).sum()
+        lengths = np.abs(lags)
+        near[point] = [(lengths <= within).sum() for within in WITHIN]
+        paired[point] = len(lags)
+        lag[point] = lags.sum()
+        distance[point] = lengths.sum()
     return Dates(true.sum(axis=1), found.sum(axis=1), near, paired, lag, distance)
 
 
@@ -62,16 +69,14 @@ def date_estimates(sample, dates):
 
     Shares of changes, and mean lags in months; each is a ratio of totals over the area.
     """
+    when = ("in the very month", "within 1 month", "within 3 months")
     figures = []
-    for column, within in enumerate(WITHIN):
-        what = "in the very month" if within == 0 else f"within {within} month{'s' * (within > 1)}"
-        near = dates.near[:, column]
-        figures.append((f"true changes dated {what}", "share", ratio(sample, near, dates.true)))
-    for column, within in enumerate(WITHIN):
-        what = "in the very month" if within == 0 else f"within {within} month{'s' * (within > 1)}"
-        near = dates.near[:, column]
-        text = f"changes of the map with a true change {what}"
-        figures.append((text, "share", ratio(sample, near, dates.mapped, from_map=True)))
-    figures.append(("mean lag", "months", ratio(sample, dates.lag, dates.paired)))
-    figures.append(("mean distance", "months", ratio(sample, dates.distance, dates.paired)))
-    return figures
+    for text, near in zip(when, dates.near.T):
+        estimate = ratio(sample, near, dates.true)
+        figures.append((f"true changes dated {text}", "share", estimate))
+    for text, near in zip(when, dates.near.T):
+        estimate = ratio(sample, near, dates.mapped, from_map=True)
+        figures.append((f"changes of the map with a true change {text}", "share", estimate))
+    lag = ratio(sample, dates.lag, dates.paired)
+    distance = ratio(sample, dates.distance, dates.paired)
+    return [*figures, ("mean lag", "months", lag), ("mean distance", "months", distance)]

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import numpy as np
+from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import write
 
 from assessing.allocation import allocate, expected_spread, points_for_error
@@ -55,7 +56,8 @@ def design(
     images = open_stack_of(chosen, stack) if page else None
     found = merged(strata_of(chosen, by=by, path=strata), points, minimum)
     counts = points_in_strata(found, points, se, minimum, training)
-    drawn = (draw_spread if training else draw)(found, chosen, counts, seed)
+    draw_points = draw_spread if training else draw
+    drawn = draw_points(found, chosen, counts, seed)
     settings = {
         "points": int(counts.sum()),
         "se": se,
@@ -65,13 +67,22 @@ def design(
         "for": "training" if training else "accuracy",
     }
     made = record(chosen, found, counts, drawn, more_classes, images, settings)
+    write_design(out, made, images, overwrite)
+    return out, made
+
+
+def write_design(out, made, images, overwrite):
+    """Write all files of a design into the folder `out`; images: a Stack, None = no page."""
     with claimed(out):
         clear(out, overwrite)
-        write_points(out, made)
-        if page:
-            write_page(out, made, images)
+        try:
+            write_points(out, made)
+            if images:
+                write_page(out, made, images)
+        except (OSError, DataSourceError, DataLayerError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{out}: cannot be written ({reason}); is the disk full?") from error
         save_design(out, made)  # last: a folder with a design is whole
-    return out, made
 
 
 def merged(strata, points, minimum):

@@ -120,49 +120,57 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
     part = _columns(part)
     whole = np.broadcast_to(_columns(whole), part.shape)
     weight = (sample.area * sample.expansion)[:, None]
-    below, above = (weight * whole).sum(axis=0), (weight * part).sum(axis=0)  # (K,)
+    above, below = (weight * part).sum(axis=0), (weight * whole).sum(axis=0)  # (K,)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = above / below
         residuals = (part - value * whole) * sample.area[:, None]
-        variance, doubtful, fourth = (np.zeros(part.shape[1]) for _ in range(3))
-        for stratum, count in enumerate(sample.counts):
-            rows = sample.stratum == stratum
-            possible = (whole[rows] > 0).any(axis=0) if from_map else np.ones(len(value), bool)
-            hectares = sample.area[rows].mean()
-            factor = _variance_factor(sample, stratum, count)
-            plain, added = _spreads(residuals, rows, possible, value, hectares)
-            variance += factor * plain
-            doubtful += factor * added
-            fourth += (factor * plain) ** 2 / max(count - 1, 1)
-            doubt = ADDED * possible * hectares * sample.pixels[stratum] / count
-            doubt = doubt * (factor > 0)
-            above, below = above + doubt, below + 2 * doubt
-        total = (weight * whole).sum(axis=0)
-        errors = np.sqrt(variance) / total, np.sqrt(doubtful) / total
-        freedom = np.where(fourth > 0, doubtful**2 / fourth, np.inf)  # Satterthwaite
-        points = (whole > 0).sum(axis=0)
-        return Estimates(value, errors[0], points, above / below, errors[1], freedom)
+        sums = np.zeros((4, len(value)))
+        for stratum in range(len(sample.pixels)):
+            inside = sample.stratum == stratum
+            possible = (whole[inside] > 0).any(axis=0) | (not from_map)
+            sums += _stratum_sums(sample, stratum, residuals, value, possible)
+        variance, doubtful, fourth, doubt = sums
+        return Estimates(
+            value,
+            np.sqrt(variance) / below,
+            (whole > 0).sum(axis=0),
+            (above + doubt) / (below + 2 * doubt),
+            np.sqrt(doubtful) / below,
+            np.where(fourth > 0, doubtful**2 / fourth, np.inf),  # Satterthwaite's
+        )
 
 
-def _variance_factor(sample, stratum, count):
-    """What the variance within a stratum is multiplied by to get that of the estimated total."""
-    pixels = sample.pixels[stratum]
-    drawn = count / pixels
-    return pixels**2 * (1 - drawn if drawn > SMALL_SHARE else 1.0) / count
+def _stratum_sums(sample, stratum, residuals, value, possible):
+    """What a stratum adds to four sums over the strata, (4, K).
+
+    The variance of the total; that with the added doubt; the squares of the first over its degrees
+    of freedom; the hectares of the doubt. residuals (n, K) of all points; possible (K,) bool: may a
+    point of the stratum lie in the whole?
+    """
+    inside = sample.stratum == stratum
+    count, pixels = inside.sum(), sample.pixels[stratum]
+    hectares = sample.area[inside].mean()
+    share = count / pixels
+    remaining = 1 - share if share > SMALL_SHARE else 1.0
+    factor = pixels**2 * remaining / count
+    # One point shows no variance: that of all points stands in, and the report warns.
+    rows = inside if count > 1 else np.ones(len(inside), bool)
+    plain, doubtful = _spreads(residuals[rows], hectares, value, possible)
+    doubt = ADDED * possible * hectares / share * (remaining > 0)
+    freedom = max(count - 1, 1)
+    return np.array([factor * plain, factor * doubtful, (factor * plain) ** 2 / freedom, doubt])
 
 
-def _spreads(residuals, rows, possible, value, hectares):
-    """Variance of the residuals in a stratum, plain and with the added doubt: two of (K,)."""
-    if rows.sum() == 1:
-        # One point shows no variance: that of all points stands in, and the report warns.
-        rows = np.ones(len(rows), bool)
-    inside = residuals[rows]
-    count, middle = len(inside), inside.mean(axis=0)
-    squares = ((inside - middle) ** 2).sum(axis=0)
-    right, wrong = (1 - value) * hectares - middle, -value * hectares - middle
-    doubt = ADDED * (right**2 + wrong**2) * possible
+def _spreads(residuals, hectares, value, possible):
+    """Variance of residuals (n, K) in a stratum, plain and with the added doubt: two of (K,)."""
+    count, middle = len(residuals), residuals.mean(axis=0)
+    squares = ((residuals - middle) ** 2).sum(axis=0)
+    right = hectares * (1 - value) - middle
+    wrong = -hectares * value - middle
+    doubt = ADDED * possible * (right**2 + wrong**2)
     plain = squares / (count - 1) if count > 1 else np.full(len(value), np.nan)
-    return plain, (squares + doubt) / np.maximum(count - 1 + 2 * ADDED * possible, ADDED)
+    more = 2 * ADDED * possible
+    return plain, (squares + doubt) / np.maximum(count - 1 + more, ADDED)
 
 
 def largest_part(sample, part):

@@ -40,13 +40,14 @@ def write_page(out, design, stack):
     places = list(zip(*(design.points[name] for name in ("id", "row", "column"))))
     for number, row, column in tqdm(places, unit="point", desc="page"):
         pixels = chip(stack, design.months, row, column, SIDE)
+        within = inside(stack, row, column, SIDE)
         middle = pixels[:, :, SIDE // 2, SIDE // 2].T  # (C, T)
+        series.append(middle)
         write_point(page / "points", number, middle)
         for name, bands in COMPOSITES.items():
             colours = composite(pixels, stack.bands, bands)
-            picture = contact_sheet(colours, inside(stack, row, column, SIDE))
-            Image.fromarray(picture).save(page / "points" / f"{number}_{name}.png")
-        series.append(middle)
+            picture = Image.fromarray(contact_sheet(colours, within))
+            picture.save(page / "points" / f"{number}_{name}.png")
     write_series(out / SERIES, np.array(series), design, stack.bands)
     write_script(page / "design.js", "DESIGN", shown(design, stack.bands))
     shutil.copyfile(WEB / "index.html", out / "index.html")

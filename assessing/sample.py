@@ -17,10 +17,10 @@ def draw(strata, chosen, counts, seed):
     Returned in random order, so that a point's number says nothing of its stratum.
     """
     rng = np.random.default_rng(seed)
-    ranks = [
-        np.sort(rng.choice(int(pixels), int(count), replace=False))
-        for pixels, count in zip(strata.pixels, counts)
-    ]
+    ranks = []
+    for pixels, count in zip(strata.pixels, counts):
+        drawn = rng.choice(int(pixels), int(count), replace=False)
+        ranks.append(np.sort(drawn))
     stratum = np.repeat(np.arange(len(counts)), counts)
     row, column = find(strata, chosen, stratum, np.concatenate(ranks))
     order = rng.permutation(len(stratum))
@@ -34,44 +34,58 @@ def draw_spread(strata, chosen, counts, seed):
     """
     candidates = np.minimum(np.asarray(counts) * CANDIDATES, strata.pixels)
     stratum, row, column = draw(strata, chosen, candidates, seed)
-    kept = [
-        np.flatnonzero(stratum == number)[far_apart(row, column, stratum == number, count)]
-        for number, count in enumerate(counts)
-    ]
-    order = np.random.default_rng(seed).permutation(np.concatenate(kept))
+    places = np.column_stack([row, column]).astype(float)
+    kept = []
+    for number, count in enumerate(counts):
+        members = np.flatnonzero(stratum == number)
+        kept.append(members[far_apart(places[members], count)])
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(np.concatenate(kept))
     return stratum[order], row[order], column[order]
 
 
-def far_apart(row, column, members, count):
-    """Positions of `count` of the members, each the farthest from the ones before."""
-    places = np.column_stack([row, column])[members].astype(float)
+def far_apart(places, count):
+    """Positions of `count` of the places (n, 2), each the farthest from the ones before."""
     picked = []
     distance = np.full(len(places), np.inf)
     for _ in range(count):
         newest = int(distance.argmax())
         picked.append(newest)
-        distance = np.minimum(distance, np.hypot(*(places - places[newest]).T))
+        down, right = (places - places[newest]).T
+        distance = np.minimum(distance, np.hypot(down, right))
         distance[newest] = -1
     return np.array(picked, int)
 
 
 def find(strata, chosen, stratum, rank):
     """Row and column of the pixels with these numbers among their stratum's, (n,) each."""
-    before = strata.per_row.cumsum(axis=0)  # (Y, H) pixels up to the end of each row
-    row, within = np.empty(len(rank), np.int64), np.empty(len(rank), np.int64)
-    for number in np.unique(stratum):
-        mine = stratum == number
-        row[mine] = np.searchsorted(before[:, number], rank[mine], side="right")
-        within[mine] = rank[mine] - (before - strata.per_row)[row[mine], number]
+    row, rank_in_row = find_rows(strata, stratum, rank)
     column = np.full(len(rank), -1, np.int64)
     passed = np.zeros(len(rank), np.int64)  # pixels of the stratum left of the tile, in this row
     for tile in tiles_of(chosen.folder / LABELS):
-        here = (row >= tile.row) & (row < tile.row + tile.height)
-        if not here.any():
+        here = np.flatnonzero((row >= tile.row) & (row < tile.row + tile.height))
+        if len(here) == 0:
             continue
-        members = strata.codes_of(tile)[row[here] - tile.row] == stratum[here][:, None]
-        number = members.cumsum(axis=1) + passed[here][:, None]
-        found = members & (number == within[here][:, None] + 1)
-        column[here] = np.where(found.any(axis=1), tile.column + found.argmax(axis=1), column[here])
+        lines = strata.codes_of(tile)[row[here] - tile.row]  # (points here, width)
+        members = lines == stratum[here, None]
+        number = members.cumsum(axis=1) + passed[here, None]
+        wanted = rank_in_row[here, None] + 1
+        found = members & (number == wanted)
+        hit = found.any(axis=1)
+        column[here[hit]] = tile.column + found[hit].argmax(axis=1)
         passed[here] = number[:, -1]
     return row, column
+
+
+def find_rows(strata, stratum, rank):
+    """Row of each numbered pixel, and its number among its stratum's pixels in that row."""
+    row, rank_in_row = np.empty(len(rank), np.int64), np.empty(len(rank), np.int64)
+    up_to = strata.per_row.cumsum(axis=0)  # (Y, H) pixels up to the end of each row
+    for number in np.unique(stratum):
+        mine = stratum == number
+        ends = up_to[:, number]
+        rows = np.searchsorted(ends, rank[mine], side="right")
+        before = ends[rows] - strata.per_row[rows, number]
+        row[mine] = rows
+        rank_in_row[mine] = rank[mine] - before
+    return row, rank_in_row

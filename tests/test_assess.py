@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from affine import Affine
 from assess_files import (
     MONTHS,
     made_up_labels,
@@ -26,6 +27,7 @@ from assessing.fill import fill_reference
 from assessing.record import load_design
 from assessing.report import report
 from data_loader import load_samples
+from mapping.area import pixel_hectares
 from tests.conftest import assert_one_clear_line, run_script
 from utils.errors import InputError
 from utils.reference import CANNOT_TELL, read_reference
@@ -247,6 +249,33 @@ def test_points_csv_filled_in_by_hand_is_read_too(area, tmp_path):
     assert "80 interpreted points of 120" in text and "40 of 120 points are not" in text
 
 
+def test_on_a_grid_in_degrees_areas_are_those_of_the_ground(tmp_path):
+    # Thirty degrees of latitude: a pixel in the north is two thirds of one in the south.
+    labels = np.full((MONTHS, 60, 20), 1, np.int8)
+    labels[:, 20:] = 5
+    made = write_map(
+        tmp_path / "map", labels, crs="EPSG:4326", transform=Affine(0.5, 0, 10, 0, -0.5, 60)
+    )
+    out, found = design(made, tmp_path / "a", points=400, page=False)
+    hectares = pixel_hectares(found.geobox)
+    assert hectares[0] < 0.7 * hectares[-1]
+    expected = 20 * hectares[:20].sum()
+    assert found.strata[0]["hectares"] == pytest.approx(expected)
+    areas = report(out, truth_csv(out / "reference.csv", found, labels)) / "areas.csv"
+    rows = [row for row in read_rows(areas) if row["scope"] == str(found.months[-1])]
+    woodland = next(row for row in rows if row["name"] == "woodland")
+    assert float(woodland["low"]) <= expected <= float(woodland["high"])
+    total = sum(float(row["estimated"]) for row in rows)
+    assert total == pytest.approx(found.of_strata("hectares").sum(), rel=1e-5)
+
+
+def test_a_wanted_standard_error_sets_the_points(area, tmp_path):
+    _, few = design(area[0], tmp_path / "few", se=0.03, minimum=5, page=False)
+    _, many = design(area[0], tmp_path / "many", se=0.015, minimum=5, page=False)
+    assert len(many.points["id"]) == pytest.approx(4 * len(few.points["id"]), abs=5)
+    assert few.settings["se"] == 0.03
+
+
 # --- two interpreters --------------------------------------------------------------------------
 
 
@@ -316,8 +345,6 @@ def test_a_map_on_another_grid_or_with_fewer_months_is_refused(area, tmp_path):
         again = write_map(tmp_path / name, np.ascontiguousarray(wrong))
         with pytest.raises(InputError, match=words):
             report(out, path, map_folder=again)
-    from affine import Affine
-
     moved = write_map(tmp_path / "moved", labels, transform=Affine(10, 0, 5, 0, -10, 3100000))
     with pytest.raises(InputError, match="beside the grid"):
         report(out, path, map_folder=moved)
@@ -360,6 +387,21 @@ def test_a_design_is_never_written_over_by_mistake(area, tmp_path):
     with pytest.raises(InputError, match="belongs to the old points"):
         design(area[0], out, points=60, minimum=5, page=False, overwrite=True)
     assert (out / "reference.csv").read_text() == "work of a week"
+
+
+def test_a_full_disk_ends_in_one_line_and_leaves_no_design(area, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("assessing.design.write_page", full)
+    labels = area[1]
+    stack = write_stack(tmp_path / "stack", labels)
+    made = write_map(tmp_path / "map", labels, stack=stack)
+    with pytest.raises(InputError, match="No space left"):
+        design(made, tmp_path / "a", points=60, minimum=5)
+    assert not (tmp_path / "a" / "design.json").exists()
+    monkeypatch.undo()
+    design(made, tmp_path / "a", points=60, minimum=5)  # the next try needs no flag
 
 
 def test_a_damaged_design_or_map_ends_in_one_line(area, tmp_path):
