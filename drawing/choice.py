@@ -61,7 +61,7 @@ def series_of_samples(net, data, first_month, part, names, **rule):
     data, part: see `data_and_part`. rule: see `telling_series`.
     """
     path, part = data_and_part(net.card, data, part)
-    print(f"data: {path}" + (f", {part} part" if part != "all" else ""))
+    print(f"data: {path}, {'all samples' if part == 'all' else f'{part} part'}")
     samples = samples_for(path, net.card, first_month)
     if names:
         return named_series(net, samples, names)
