@@ -45,6 +45,24 @@ def make_samples(n=60, steps=24, seed=0):
     )
 
 
+def made_up(count=60, steps=24, legend=URBAN, seed=0):
+    """Series with a change (every third), two changes (every third), or none; sites of four."""
+    rng = np.random.default_rng(seed)
+    y = np.zeros((count, steps), np.int8)
+    y[1::3, steps // 2 :] = 1
+    y[2::3, steps // 3 :] = 1
+    y[2::3, 2 * steps // 3 :] = 0
+    x = (
+        rng.normal(1000, 100, (count, len(BANDS), steps)).astype(np.float32)
+        + np.float32(2000) * y[:, None]
+    )
+    x[:, :, 3] = np.nan
+    months = np.datetime64("2019-05", "M") + np.arange(steps)
+    ids = np.array([f"plot {i}/a" for i in range(count)])
+    site = np.array([f"s{i // 4}" for i in range(count)])
+    return Samples(x, y, months, BANDS, legend, ids, None, site)
+
+
 def table_of(samples):
     """The samples as a long table, as `data_loader.read_table` takes it."""
     n, _, steps = samples.x.shape

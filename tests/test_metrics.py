@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from scipy.optimize import linear_sum_assignment
 from sklearn import metrics as sk
 
+from tests.label_pairs import K, pairs, random_pair, slow_pairs
 from utils import changes
-from utils.changes import change_months, segments, transitions
+from utils.changes import change_months, segments
 from utils.errors import InputError
 from utils.metrics import (
     change_date_errors,
@@ -24,26 +23,7 @@ from utils.metrics import (
     transition_scores,
 )
 
-K = 3
 MONTHLY = ("OA", "AA", "F1", "F1_all_classes", "kappa", "mIoU")
-
-
-def pairs(low, months=14):
-    """(true, predicted) of one random shape with at least one labelled month."""
-    shapes = st.tuples(st.integers(1, 6), st.integers(1, months))
-    arrays = shapes.flatmap(
-        lambda shape: st.tuples(*[hnp.arrays(np.int8, shape, elements=st.integers(low, K - 1))] * 2)
-    )
-    return arrays.filter(lambda pair: (pair[0] >= 0).any())
-
-
-def random_pair(series=300, months=24, seed=0):
-    """True labels in long segments, and a prediction with errors."""
-    random = np.random.default_rng(seed)
-    true = np.repeat(random.integers(K, size=(series, months // 6)), 6, axis=1).astype(np.int8)
-    return true, np.where(
-        random.random(true.shape) < 0.1, random.integers(K, size=true.shape), true
-    ).astype(np.int8)
 
 
 def equal(first, second):
@@ -67,23 +47,6 @@ def slow_published_table(true, predicted, tolerance):
             true.shape[1] - len(here | there),
         ]
     return table
-
-
-def slow_pairs(first, second, tolerance):
-    """The greatest number of one-to-one pairs between two lists of months, by linear assignment."""
-    near = np.abs(np.subtract.outer(first, second)) <= tolerance
-    return near[linear_sum_assignment(~near)].sum()
-
-
-def slow_edit_distance(first, second):
-    """Levenshtein distance of the labels of two lists of segments."""
-    if not first or not second:
-        return len(first) + len(second)
-    return min(
-        slow_edit_distance(first[1:], second) + 1,
-        slow_edit_distance(first, second[1:]) + 1,
-        slow_edit_distance(first[1:], second[1:]) + (first[0][2] != second[0][2]),
-    )
 
 
 def test_scores_are_those_of_the_published_code(shared):
@@ -163,31 +126,6 @@ def test_each_change_pairs_up_once_and_as_many_as_can(pair, tolerance):
         count = sum(map(len, side))
         assert found[f"temporal_change_{name}"] == pytest.approx(
             matched / count if count else math.nan, nan_ok=True
-        )
-
-
-@given(pairs(-1), st.integers(0, 3))
-def test_transition_scores_pair_up_changes_of_one_kind(pair, tolerance):
-    true, predicted = pair
-    predicted = np.where(true >= 0, predicted, -1)
-    here, there = (list(zip(*transitions(labels), strict=True)) for labels in (true, predicted))
-    table = transition_scores(*pair, K, tolerance)
-    kinds = sorted({change[2:] for change in here + there})
-    assert list(zip(table.from_class, table.to_class, strict=True)) == kinds
-    for row in table.itertuples():
-        matched, mine = (
-            0,
-            [
-                [c for c in side if c[2:] == (row.from_class, row.to_class)]
-                for side in (here, there)
-            ],
-        )
-        for series in range(len(true)):
-            first, second = ([month for s, month, *_ in side if s == series] for side in mine)
-            matched += slow_pairs(first, second, tolerance)
-        assert (row.true, row.predicted, row.matched) == (len(mine[0]), len(mine[1]), matched)
-        assert row.recall == pytest.approx(
-            matched / row.true if row.true else math.nan, nan_ok=True
         )
 
 
@@ -307,10 +245,6 @@ def test_series_without_any_true_label_count_nowhere():
     assert equal(scores(true, predicted, K), scores(*longer, K))
 
 
-def test_a_map_tile_without_any_label_has_no_transition():
-    assert not transition_matrix(np.full((3, 12), -1, np.int8), K).any()
-
-
 def test_a_class_that_is_nowhere_does_not_lower_the_means():
     pair = random_pair()
     assert equal(scores(*pair, K), scores(*pair, K + 4))
@@ -321,48 +255,6 @@ def test_two_changes_predicted_around_one_true_one_cost_precision():
     found = scores(true, predicted, K)
     assert found["temporal_PA"] == found["temporal_UA"] == 1  # the published rule sees nothing
     assert found["temporal_change_precision"] == pytest.approx(1 / 3)
-
-
-def test_change_dates_are_late_when_positive_and_nearest_first():
-    true, predicted = np.zeros((2, 20), np.int8), np.zeros((2, 20), np.int8)
-    true[0, 10:], predicted[0, 12:] = 1, 1  # 2 late
-    true[1, 10:] = 1
-    predicted[1, 6:9] = 1  # 6, 9 and 11: the nearer, and of two equally near the earlier
-    predicted[1, 11:] = 1
-    assert change_date_errors(true, predicted).tolist() == [-1, 2]
-    assert change_date_errors(true, predicted, window=1).tolist() == [-1]
-
-
-def test_over_segmentation_lowers_segment_scores_more_than_accuracy():
-    true = np.repeat(np.array([[0, 1]], np.int8), 12, axis=1)
-    predicted = true.copy()
-    predicted[0, [4, 16]] = 2
-    assert scores(true, predicted, K)["OA"] == pytest.approx(22 / 24)
-    found = segment_scores(true, predicted, K)
-    assert found["edit"] == pytest.approx(1 - 4 / 6)  # 0 2 0 1 2 1 against 0 1
-    assert found["F1@50"] == pytest.approx(2 * 2 / (2 + 6))
-
-
-@given(pairs(0, months=6), st.sampled_from([0.1, 0.25, 0.5, 1.0]))
-def test_segment_scores_agree_with_a_plain_loop(pair, share):
-    right, count, similarity = 0, 0, []
-    for rows in zip(*pair, strict=True):
-        true, predicted = (list(zip(*segments(row[None])[1:], strict=True)) for row in rows)
-        taken = set()
-        for start, stop, label in predicted:
-            overlap = [
-                (min(stop, b) - max(start, a)) / (max(stop, b) - min(start, a)) * (label == own)
-                for a, b, own in true
-            ]
-            best = int(np.argmax(overlap))
-            if overlap[best] >= share and best not in taken:
-                taken.add(best)
-        right, count = right + len(taken), count + len(true) + len(predicted)
-        similarity.append(1 - slow_edit_distance(true, predicted) / max(len(true), len(predicted)))
-    found = segment_scores(*pair, K, overlaps=(share,))
-    assert found == pytest.approx(
-        {"edit": np.mean(similarity), f"F1@{round(100 * share)}": 2 * right / count}
-    )
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
