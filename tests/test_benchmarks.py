@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import run
-from benchmarks import accuracy, decoding, house, robustness, tables
+from benchmarks import accuracy, decoding, house, robustness, table_forms, tables
 from tests.conftest import ROOT, make_samples
 from utils.errors import InputError
 
@@ -122,13 +122,13 @@ def test_means_and_spreads_in_the_tables_are_right():
     rows = pd.DataFrame(
         {"network": ["fcn", "fcn", "a", "a"], "recipe": ["paper", "paper", "modern", "modern"]}
         | {"seed": [0, 1, 0, 1], "OA": [0.8, 0.9, 0.9, 0.95]}
-        | dict.fromkeys(set(tables.NAMES) - {"OA"}, 0.5)
+        | dict.fromkeys(set(table_forms.NAMES) - {"OA"}, 0.5)
         | {"parameters": 1000, "cpu_minutes": 2.0}
     )
-    first, second = tables.accuracy_table(rows).splitlines()[2:]
+    first, second = table_forms.accuracy_table(rows).splitlines()[2:]
     assert first.startswith("| `fcn` `--recipe paper` | 0.8500 ± 0.0707 |") and "1.00 ± 0" in first
     assert second.startswith("| `a` | 0.9250 ± 0.0354 |") and "| 0.50 ± 0.00 | 1,000 |" in second
-    one = tables.accuracy_table(rows[rows["seed"] == 0]).splitlines()[2]
+    one = table_forms.accuracy_table(rows[rows["seed"] == 0]).splitlines()[2]
     assert "| 0.8000 |" in one and "±" not in one
 
 
