@@ -17,7 +17,8 @@ def code_behind(*modules, root=ROOT):
     modules: dotted names. Imports are read from the source, also those inside functions; nothing is
     run. Modules from elsewhere (NumPy, torch) are left out. Returns a sorted list of paths.
     """
-    found, waiting = set(), [path for name in modules for path in files_of(name, root)]
+    found = set()
+    waiting = [path for name in modules for path in files_of(name, root)]
     while waiting:
         path = waiting.pop()
         if path in found:
@@ -32,7 +33,8 @@ def code_hash(*modules, root=ROOT):
     """Hash of the names and contents of all files behind these modules."""
     digest = hashlib.sha256()
     for path in code_behind(*modules, root=root):
-        digest.update(path.relative_to(root).as_posix().encode())
+        name = path.relative_to(root).as_posix()
+        digest.update(name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -49,12 +51,14 @@ def files_of(name, root):
 def imported_names(path, root):
     """Dotted names that a file imports; `from a import b` gives both `a` and `a.b`."""
     package = path.relative_to(root).parent.parts
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [each.name for each in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join([*above, *([node.module] if node.module else [])])
+            below = [node.module] if node.module else []
+            base = ".".join([*above, *below])
             names += [base, *(f"{base}.{each.name}" for each in node.names)]
     return names

@@ -46,16 +46,34 @@ def score_bars(table):
         x = np.arange(len(SCORE_NAMES)) - 0.42 + width * (place + 0.5)
         value = [row[name] for name in SCORE_NAMES]
         spread = [row.get(f"{name}_sd", np.nan) for name in SCORE_NAMES]
-        axes.bar(x, value, width * 0.94, color=colours[row["method"]], label=row["method"])
+        axes.bar(
+            x,
+            value,
+            width * 0.94,
+            color=colours[row["method"]],
+            label=row["method"],
+        )
         if np.isfinite(spread).any():
-            axes.errorbar(x, value, spread, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+            axes.errorbar(
+                x,
+                value,
+                spread,
+                fmt="none",
+                ecolor="black",
+                elinewidth=0.8,
+                capsize=1.5,
+            )
         if len(methods) <= 6:
             write_values(axes, x, value)
     axes.set_xticks(np.arange(len(SCORE_NAMES)), list(SCORE_NAMES.values()))
     axes.set_ylim(0, 1.08)
     axes.set_ylabel("score on the test part")
     open_axes(axes)
-    figure.legend(loc="outside upper center", ncols=min(len(methods), 6), frameon=False)
+    figure.legend(
+        loc="outside upper center",
+        ncols=min(len(methods), 6),
+        frameon=False,
+    )
     return figure
 
 
@@ -63,7 +81,12 @@ def write_values(axes, x, value):
     """Write each score above its bar, without the leading zero."""
     style = {"ha": "center", "va": "bottom", "fontsize": 7, "rotation": 90}
     for place, score in zip(x, value):
-        axes.text(place, score + 0.01, f"{score:.2f}".lstrip("0"), **style)
+        axes.text(
+            place,
+            score + 0.01,
+            f"{score:.2f}".lstrip("0"),
+            **style,
+        )
 
 
 def date_errors(true, labels):
@@ -76,10 +99,27 @@ def date_errors(true, labels):
     total = max(int(change_months(true).sum()), 1)
     columns = min(3, len(labels))
     rows = -(-len(labels) // columns)
-    figure = Figure(figsize=(11, 0.9 + 2.2 * rows), dpi=DPI, layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    figure = Figure(
+        figsize=(11, 0.9 + 2.2 * rows),
+        dpi=DPI,
+        layout="constrained",
+    )
+    panels = figure.subplots(
+        rows,
+        columns,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
     for axes, (method, predicted) in zip(panels.flat, labels.items()):
-        draw_date_errors(axes, method, true, predicted, total, colours[method])
+        draw_date_errors(
+            axes,
+            method,
+            true,
+            predicted,
+            total,
+            colours[method],
+        )
     hide_after(panels, len(labels))
     figure.supxlabel(
         "months by which the predicted change comes late (+) or early (−)\n"
@@ -123,7 +163,12 @@ def disagreements(samples, rows, labels, count=6, seed=0):
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True)
     for axes, row in zip(panels.flat, chosen):
         strips = [samples.y[rows[row]], *(each[row] for each in labels.values())]
-        draw_strips(axes, samples, rows[row], np.stack(strips))
+        draw_strips(
+            axes,
+            samples,
+            rows[row],
+            np.stack(strips),
+        )
         axes.set_yticks(np.arange(len(names)), names, fontsize=8)
     hide_after(panels, len(chosen))
     legend = samples.legend
@@ -158,14 +203,31 @@ def draw_strips(axes, samples, row, strips):
     count, steps = strips.shape
     colours = ListedColormap([UNLABELLED, *samples.legend.colours])
     limits = {"vmin": -0.5, "vmax": len(samples.legend) + 0.5}
-    axes.imshow(strips + 1, aspect="auto", cmap=colours, interpolation="nearest", **limits)
+    axes.imshow(
+        strips + 1,
+        aspect="auto",
+        cmap=colours,
+        interpolation="nearest",
+        **limits,
+    )
     between = np.arange(1, count) - 0.5
-    axes.hlines(between, -0.5, steps - 0.5, color="white", linewidth=2)
+    axes.hlines(
+        between,
+        -0.5,
+        steps - 0.5,
+        color="white",
+        linewidth=2,
+    )
     axes.axhline(0.5, color="black", linewidth=1)
     months = samples.months_of(row)
     january = np.flatnonzero(months.astype(int) % 12 == 0)
     years = months[january].astype("datetime64[Y]").astype(str)
-    axes.set_xticks(january - 0.5, years, fontsize=8, ha="left")
+    axes.set_xticks(
+        january - 0.5,
+        years,
+        fontsize=8,
+        ha="left",
+    )
     site = "" if samples.site is None else f", site {samples.site[row]}"
     axes.set_title(f"sample {samples.ids[row]}{site}", fontsize=9, loc="left")
     axes.tick_params(length=2)

@@ -69,8 +69,11 @@ def site_groups(samples, most=12):
         raise InputError("--study transfer: one site found; expected at least two")
     order = np.arange(len(names))
     if samples.lonlat is not None:
-        longitude = np.bincount(site, samples.lonlat[:, 0]) / np.bincount(site)
+        total = np.bincount(site, samples.lonlat[:, 0])
+        longitude = total / np.bincount(site)
         order = np.argsort(longitude)
     group = np.empty(len(names), int)
-    group[order] = np.arange(len(names)) * min(GROUPS, len(names)) // len(names)
-    return np.array([f"group {number + 1}" for number in group])[site]
+    groups = min(GROUPS, len(names))
+    group[order] = np.arange(len(names)) * groups // len(names)
+    called = np.array([f"group {number + 1}" for number in group])
+    return called[site]

@@ -41,8 +41,10 @@ def fingerprint(data):
     digest = hashlib.sha256()
     for array in (samples.x, samples.y, samples.months.astype(int)):
         digest.update(np.ascontiguousarray(array))
-    for names in (samples.ids, samples.site, samples.lonlat, samples.legend.names, samples.bands):
-        digest.update(str(None if names is None else list(names)).encode())
+    facts = (samples.ids, samples.site, samples.lonlat, samples.legend.names, samples.bands)
+    for names in facts:
+        text = str(None if names is None else list(names))
+        digest.update(text.encode())
     return digest.hexdigest()
 
 
@@ -57,7 +59,9 @@ def cell_path(cell, data, mark, code, folder):
     mark: fingerprint of the data. code: hash of the code.
     """
     made_from = [asdict(cell), mark, data.first_month, data.bands, data.classes, code]
-    return Path(folder) / f"{hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:24]}.npz"
+    text = json.dumps(made_from)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Path(folder) / f"{digest[:24]}.npz"
 
 
 def cell_paths(cells, data, folder):

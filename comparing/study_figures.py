@@ -35,13 +35,25 @@ def study_lines(table, study):
                 "markersize": 5,
                 "label": method,
             }
-            draw_method(axes, table[table["method"] == method], study, score, values, style)
+            draw_method(
+                axes,
+                table[table["method"] == method],
+                study,
+                score,
+                values,
+                style,
+            )
         mark_values(axes, study, values)
         axes.set_title(SCORE_NAMES[score].replace("\n", " "), fontsize=10)
         axes.set_xlabel(AXES[study])
         open_axes(axes)
     keys = axes.get_legend_handles_labels()
-    figure.legend(*keys, loc="outside upper center", ncols=min(len(methods), 6), frameon=False)
+    figure.legend(
+        *keys,
+        loc="outside upper center",
+        ncols=min(len(methods), 6),
+        frameon=False,
+    )
     return figure
 
 
@@ -52,12 +64,31 @@ def draw_method(axes, part, study, score, values, style):
         x = part[study].to_numpy()
         axes.plot(x, y, **style)
         if spread is not None:
-            axes.fill_between(x, y - spread, y + spread, color=style["color"], alpha=0.18, lw=0)
+            axes.fill_between(
+                x,
+                y - spread,
+                y + spread,
+                color=style["color"],
+                alpha=0.18,
+                lw=0,
+            )
     else:
         x = np.array([values.index(value) for value in part[study]])
-        axes.plot(x, y, linestyle="none", **style)
+        axes.plot(
+            x,
+            y,
+            linestyle="none",
+            **style,
+        )
         if spread is not None:
-            axes.errorbar(x, y, spread, fmt="none", ecolor=style["color"], elinewidth=0.8)
+            axes.errorbar(
+                x,
+                y,
+                spread,
+                fmt="none",
+                ecolor=style["color"],
+                elinewidth=0.8,
+            )
 
 
 def mark_values(axes, study, values):
@@ -84,28 +115,53 @@ def transfer_squares(table, score="temporal_F1"):
     limits = np.nanmin(table[score]), np.nanmax(table[score])
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes, method in zip(panels.flat, methods):
-        part = table[table["method"] == method].pivot(index="train", columns="test", values=score)
+        part = table[table["method"] == method].pivot(
+            index="train",
+            columns="test",
+            values=score,
+        )
         square = part.reindex(index=groups, columns=groups).to_numpy(float)
         image = draw_square(axes, square, limits)
         slant = 45 if len(str(groups[0])) > 4 else 0
-        axes.set_xticks(np.arange(len(groups)), groups, fontsize=8, rotation=slant)
+        axes.set_xticks(
+            np.arange(len(groups)),
+            groups,
+            fontsize=8,
+            rotation=slant,
+        )
         axes.set_yticks(np.arange(len(groups)), groups, fontsize=8)
         axes.set_title(f"{method}: mean {np.nanmean(square):.3f}", fontsize=9)
         axes.set_xlabel("tested on", fontsize=8)
         axes.set_ylabel("trained on", fontsize=8)
     hide_after(panels, len(methods))
-    figure.colorbar(image, ax=panels, label=SCORE_NAMES[score].replace("\n", " "), shrink=0.8)
+    figure.colorbar(
+        image,
+        ax=panels,
+        label=SCORE_NAMES[score].replace("\n", " "),
+        shrink=0.8,
+    )
     return figure
 
 
 def draw_square(axes, square, limits):
     """Colour the square by its scores and write each score into its field. Returns the image."""
     low, high = limits
-    image = axes.imshow(square, cmap="viridis", vmin=low, vmax=high)
+    image = axes.imshow(
+        square,
+        cmap="viridis",
+        vmin=low,
+        vmax=high,
+    )
     style = {"ha": "center", "va": "center", "fontsize": 7}
     for (line, column), value in np.ndenumerate(square):
         if np.isfinite(value):
             dark = value < low + 0.55 * (high - low)
             colour = "white" if dark else "black"
-            axes.text(column, line, f"{value:.2f}".lstrip("0"), color=colour, **style)
+            axes.text(
+                column,
+                line,
+                f"{value:.2f}".lstrip("0"),
+                color=colour,
+                **style,
+            )
     return image

@@ -35,6 +35,7 @@ import numpy as np
 from comparing.methods.segments import BreakMethod, filled
 from comparing.methods.selection import as_grid
 from comparing.methods.structural_breaks import (
+    TINY,
     YEAR,
     breakpoints,
     critical_values,
@@ -69,7 +70,8 @@ def bfast(y, *, h=0.15, level=0.05, harmonics=3, iterations=10):
         return breaks[0], breaks[1]
     for start in range(0, len(y), CHUNK):
         part = slice(start, start + CHUNK)
-        breaks[:, part] = _bfast(scaled(filled(y[part])), h, level, harmonics, iterations)
+        series = scaled(filled(y[part]))
+        breaks[:, part] = _bfast(series, h, level, harmonics, iterations)
     return breaks[0], breaks[1]
 
 
@@ -80,8 +82,10 @@ def scaled(y):
     """
     centred = y - y.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
-    flat = spread <= 1e-6 * np.abs(y).max(axis=1, keepdims=True)
-    return np.where(flat, 0, centred / np.where(flat, 1, spread))
+    largest = np.abs(y).max(axis=1, keepdims=True)
+    flat = spread <= 1e-6 * largest
+    spread = np.where(flat, 1, spread)
+    return np.where(flat, 0, centred / spread)
 
 
 def _bfast(y, h, level, harmonics, iterations):
@@ -91,16 +95,19 @@ def _bfast(y, h, level, harmonics, iterations):
     """
     find = partial(find_breaks, h=h, level=level, harmonics=harmonics)
     run = partial(iterate, find=find, harmonics=harmonics, iterations=iterations)
-    stl_season, stl_trend = (y @ matrix.T for matrix in stl_matrices(y.shape[1]))
-    season_first = piecewise_fit(y - stl_trend, find(y - stl_trend, 1), 1, harmonics)
+    to_season, to_trend = stl_matrices(y.shape[1])
+    stl_season, detrended = y @ to_season.T, y - y @ to_trend.T
+    season_first = piecewise_fit(detrended, find(detrended, 1), 1, harmonics)
     breaks, cost = run(y, stl_season)
     other, other_cost = run(y, season_first)
-    breaks = np.where((other_cost < cost)[:, None], other, breaks)
+    better = (other_cost < cost)[:, None]
+    breaks = np.where(better, other, breaks)
     cost = np.minimum(cost, other_cost)
     rows = np.flatnonzero(breaks.any(axis=(0, 2)))
     if len(rows) == 0:
         return breaks
-    other, other_cost = run(y[rows], season_of_joint_break(y[rows], harmonics))
+    part = y[rows]
+    other, other_cost = run(part, season_of_joint_break(part, harmonics))
     better = other_cost < cost[rows]
     breaks[:, rows[better]] = other[:, better]
     return breaks
@@ -124,10 +131,12 @@ def joint_designs(steps, harmonics):
 
 def season_of_joint_break(y, harmonics):
     """Season (N, T) of the best fit in which trend and season break in the same month."""
-    least, season = np.full(len(y), np.inf), np.zeros_like(y)
+    least = np.full(len(y), np.inf)
+    season = np.zeros_like(y)
     for design, inverse in joint_designs(y.shape[1], harmonics):
         coefficients = y @ inverse.T
-        rss = ((y - coefficients @ design.T) ** 2).sum(axis=1)
+        fitted = coefficients @ design.T
+        rss = ((y - fitted) ** 2).sum(axis=1)
         better = rss < least
         least[better] = rss[better]
         season[better] = coefficients[better, 4:] @ design[:, 4:].T
@@ -146,14 +155,16 @@ def find_breaks(y, kind, *, h, level, harmonics):
     else:
         statistic = trend_statistic(residuals, window)
     breaks = np.zeros(y.shape, bool)
-    doubtful = statistic > critical_values(steps, window, harmonics, level)[kind]
+    critical = critical_values(steps, window, harmonics, level)
+    doubtful = statistic > critical[kind]
     breaks[doubtful] = breakpoints(y[doubtful], kind, harmonics, shortest)
     return breaks
 
 
 def iterate(y, season, find, harmonics, iterations):
     """Take turns at trend and season until no break moves: breaks (2, N, T) and their BIC (N,)."""
-    breaks, rest = np.zeros((2, *y.shape), bool), np.zeros_like(y)
+    breaks = np.zeros((2, *y.shape), bool)
+    rest = np.zeros_like(y)
     left = np.arange(len(y))  # series whose breaks still move
     for _ in range(iterations):
         before = breaks[:, left]
@@ -165,13 +176,21 @@ def iterate(y, season, find, harmonics, iterations):
             rest[left] = part - fitted
             part = y[left] - fitted  # what the other component has to explain
         season[left] = fitted
-        left = left[(breaks[:, left] != before).any(axis=(0, 2))]
+        moved = (breaks[:, left] != before).any(axis=(0, 2))
+        left = left[moved]
         if len(left) == 0:
             break
-    steps = y.shape[1]
-    terms = [design.shape[1] + 1 for design in designs(steps, harmonics)]
-    count = (breaks.sum(axis=2) * np.reshape(terms, (2, 1))).sum(axis=0)
-    return breaks, steps * np.log(np.maximum((rest**2).sum(axis=1), 1e-9)) + np.log(steps) * count
+    return breaks, bic_of(breaks, rest, harmonics)
+
+
+def bic_of(breaks, rest, harmonics):
+    """BIC (N,) of a set of breaks (2, N, T), from what they leave over, rest (N, T)."""
+    steps = rest.shape[1]
+    trend, season = designs(steps, harmonics)
+    of_trend, of_season = breaks.sum(axis=2)
+    terms = of_trend * (trend.shape[1] + 1) + of_season * (season.shape[1] + 1)
+    rss = np.maximum((rest**2).sum(axis=1), TINY)
+    return steps * np.log(rss) + np.log(steps) * terms
 
 
 class BFAST(BreakMethod):

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from comparing.methods.segments import BreakMethod
+from comparing.methods.segments import BreakMethod, running_sums
 from comparing.methods.selection import as_grid
 from utils.errors import InputError
 
@@ -37,14 +37,18 @@ SHORTEST_STABLE = 6  # months between the first and last observation of a stable
 def regressors(steps, order, trend=True):
     """Level, trend if wanted, and season of `order` harmonics: (steps, 1 or 2 + 2 * order)."""
     month = np.arange(steps)
-    angle = 2 * np.pi * month[:, None] / YEAR * np.arange(1, order + 1)
-    level_trend = np.stack([np.ones(steps), (month - month.mean()) / YEAR], axis=1)
-    return np.concatenate([level_trend[:, : 1 + trend], np.cos(angle), np.sin(angle)], axis=1)
+    year = 2 * np.pi * month[:, None] / YEAR
+    angle = year * np.arange(1, order + 1)
+    level = np.ones((steps, 1))
+    slope = (month - month.mean())[:, None] / YEAR
+    columns = [level, slope] if trend else [level]
+    return np.concatenate([*columns, np.cos(angle), np.sin(angle)], axis=1)
 
 
 def mosum_critical_value(h, level, seed=0):
     """Factor of the boundary that an unchanged series crosses with probability `level`."""
-    return float(np.quantile(highest_crossings(h, seed), 1 - level))
+    crossings = highest_crossings(h, seed)
+    return float(np.quantile(crossings, 1 - level))
 
 
 @lru_cache
@@ -54,22 +58,27 @@ def highest_crossings(h, seed):
     Simulated from the limit process: increments over h of a Brownian bridge that is continued
     beyond 1 (Leisch et al. 2000).
     """
-    random, highest = np.random.default_rng(seed), []
+    random = np.random.default_rng(seed)
     time = np.arange(1, PERIOD * STEPS + 1) / STEPS
+    height = boundary(time[STEPS:])
     window = round(h * STEPS)
+    highest = []
     for _ in range(PATHS // PATHS_AT_ONCE):
         steps = random.standard_normal((PATHS_AT_ONCE, len(time)))
         walk = np.cumsum(steps, axis=1) / np.sqrt(STEPS)
-        bridge = walk - time * walk[:, [STEPS - 1]]
+        at_one = walk[:, [STEPS - 1]]
+        bridge = walk - time * at_one
         increments = np.abs(bridge[:, window:] - bridge[:, :-window])
         beyond = increments[:, STEPS - window :]  # those that end beyond 1
-        highest.append((beyond / boundary(time[STEPS:])).max(axis=1))
+        ratio = beyond / height
+        highest.append(ratio.max(axis=1))
     return np.concatenate(highest)
 
 
 def boundary(ratio):
     """Shape of the boundary: sqrt(2 log+ t), t = observations so far by those of the history."""
-    return np.sqrt(2 * np.maximum(np.log(np.maximum(ratio, 1)), 1))
+    logarithm = np.log(np.maximum(ratio, 1))
+    return np.sqrt(2 * np.maximum(logarithm, 1))
 
 
 @lru_cache
@@ -100,24 +109,37 @@ def stable_history(y, use, design, level):
     Pesaran and Timmermann 2002. y, use: (N, T). Returns the months (N, T) bool that are used and
     stable.
     """
-    use_reversed, y_reversed = use[:, ::-1], np.nan_to_num(y)[:, ::-1]
+    use_reversed = use[:, ::-1]
+    y_reversed = np.nan_to_num(y)[:, ::-1]
     order, (values,) = compacted(use_reversed, y_reversed)
     rows = design[::-1][order]  # (N, T, p), newest observation first
-    residuals = recursive_residuals(values, rows)
-    count, terms = use.sum(axis=1, keepdims=True), design.shape[1] + 1
-    place = np.arange(1, values.shape[1] - terms + 1)  # of each residual, from 1
-    length = np.maximum(count - terms, 1)
-    inside = place <= count - terms
-    known = np.where(inside, residuals[:, terms:], 0)
-    mean = known.sum(axis=1, keepdims=True) / length
-    spread = np.sqrt((inside * (known - mean) ** 2).sum(axis=1, keepdims=True) / length)
-    process = np.abs(np.cumsum(known, axis=1)) / np.maximum(spread * np.sqrt(length), 1e-12)
-    crossed = inside & (process > cusum_critical_value(level) * (1 + 2 * place / length))
-    first = np.where(crossed.any(axis=1), crossed.argmax(axis=1) + 1, count[:, 0])
+    terms = design.shape[1] + 1
+    count = use.sum(axis=1)
+    residuals = recursive_residuals(values, rows)[:, terms:]
+    crossing = first_crossing(residuals, count - terms, level)
     # A crossing at the i-th residual leaves the newest terms + i - 1 observations.
-    kept = np.where(crossed.any(axis=1), first + terms - 1, count[:, 0])
+    kept = np.where(crossing > 0, terms + crossing - 1, count)
     newest = np.cumsum(use_reversed, axis=1)[:, ::-1]  # 1 = the newest observation used
     return use & (newest <= kept[:, None])
+
+
+def first_crossing(residuals, count, level):
+    """Number of the first residual at which their CUSUM crosses its boundary: (N,), 0 = none.
+
+    residuals: (N, R), of which the first `count` (N,) are used.
+    """
+    place = np.arange(1, residuals.shape[1] + 1)
+    inside = place <= count[:, None]
+    length = np.maximum(count, 1)[:, None]
+    known = np.where(inside, residuals, 0)
+    mean = known.sum(axis=1, keepdims=True) / length
+    squares = inside * (known - mean) ** 2
+    spread = np.sqrt(squares.sum(axis=1, keepdims=True) / length)
+    scale = np.maximum(spread * np.sqrt(length), 1e-12)
+    process = np.abs(np.cumsum(known, axis=1)) / scale
+    height = cusum_critical_value(level) * (1 + 2 * place / length)
+    crossed = inside & (process > height)
+    return np.where(crossed.any(axis=1), crossed.argmax(axis=1) + 1, 0)
 
 
 def recursive_residuals(values, rows):
@@ -125,19 +147,23 @@ def recursive_residuals(values, rows):
 
     values: (N, T); rows: the regressors (N, T, p). Returns (N, T).
     """
-    terms = rows.shape[2] + 1
+    count = rows.shape[2]
+    terms = count + 1
     first = rows[:, :terms]
-    inverse = np.linalg.inv(np.swapaxes(first, 1, 2) @ first + 1e-9 * np.eye(rows.shape[2]))
+    squares = np.swapaxes(first, 1, 2) @ first
+    inverse = np.linalg.inv(squares + 1e-9 * np.eye(count))
     beta = np.einsum("npq,ntq,nt->np", inverse, first, values[:, :terms])
     residuals = np.zeros(values.shape)
     for t in range(terms, values.shape[1]):
         row = rows[:, t]
         gain = np.einsum("npq,nq->np", inverse, row)
         variance = 1 + (row * gain).sum(axis=1)
-        error = values[:, t] - (row * beta).sum(axis=1)
+        forecast = (row * beta).sum(axis=1)
+        error = values[:, t] - forecast
         residuals[:, t] = error / np.sqrt(variance)
         beta = beta + gain * (error / variance)[:, None]
-        inverse = inverse - gain[:, :, None] * gain[:, None, :] / variance[:, None, None]
+        update = gain[:, :, None] * gain[:, None, :]
+        inverse = inverse - update / variance[:, None, None]
     return residuals
 
 
@@ -159,13 +185,15 @@ def monitor(
             "expected 0 < h <= 1, 0 < level < 1 and a history of months"
         )
     y = np.asarray(y, np.float64)
-    month = np.arange(y.shape[1])
-    start = np.broadcast_to(start, len(y))[:, None]
-    design = regressors(y.shape[1], order, trend)
+    n, steps = y.shape
+    month = np.arange(steps)
+    start = np.broadcast_to(start, n)[:, None]
+    end = start + history
+    design = regressors(steps, order, trend)
     seen = np.isfinite(y)
-    past = seen & (month >= start) & (month < start + history)
-    future = seen & (month >= start + history)
-    if stable and y.shape[1] > design.shape[1] + 1:
+    past = seen & (month >= start) & (month < end)
+    future = seen & (month >= end)
+    if stable and steps > design.shape[1] + 1:
         past = stable_history(y, past, design, level)
     residuals, fitted = history_residuals(y, past, design)
     factor = mosum_critical_value(h, level) if critical is None else critical
@@ -175,10 +203,12 @@ def monitor(
 
 def long_enough(past, h):
     """Histories (N, T) of half a year at least, with a window of a month at least: (N,) bool."""
-    month = np.arange(past.shape[1])
+    steps = past.shape[1]
+    month = np.arange(steps)
     newest = np.where(past, month, -1).max(axis=1)
-    oldest = np.where(past, month, past.shape[1]).min(axis=1)
-    return (np.floor(h * past.sum(axis=1)) > 0) & (newest - oldest >= SHORTEST_STABLE)
+    oldest = np.where(past, month, steps).min(axis=1)
+    window = np.floor(h * past.sum(axis=1))
+    return (window > 0) & (newest - oldest >= SHORTEST_STABLE)
 
 
 def first_beyond(residuals, past, future, h, factor):
@@ -186,15 +216,17 @@ def first_beyond(residuals, past, future, h, factor):
 
     residuals, past, future: (N, T). Returns (N,) int, -1 = none.
     """
-    count = past.sum(axis=1)
+    count = past.sum(axis=1)[:, None]
     window = np.floor(h * count).astype(int)
     order, (values, is_future) = compacted(past | future, residuals, future)
-    sums = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+    sums = running_sums(values)
     number = np.arange(1, residuals.shape[1] + 1)
-    before = np.take_along_axis(sums, np.maximum(number - window[:, None], 0), axis=1)
-    height = factor * boundary(number / np.maximum(count, 1)[:, None])
-    beyond = (np.abs(sums[:, 1:] - before) >= height) & is_future
-    first = np.take_along_axis(order, beyond.argmax(axis=1)[:, None], axis=1)[:, 0]
+    begin = np.maximum(number - window, 0)
+    moving = sums[:, 1:] - np.take_along_axis(sums, begin, axis=1)
+    height = factor * boundary(number / np.maximum(count, 1))
+    beyond = (np.abs(moving) >= height) & is_future
+    place = beyond.argmax(axis=1)[:, None]
+    first = np.take_along_axis(order, place, axis=1)[:, 0]
     return np.where(beyond.any(axis=1), first, -1)
 
 
@@ -203,15 +235,18 @@ def history_residuals(y, past, design):
 
     Also returns (N,) bool: whether there are enough months to fit.
     """
+    terms = design.shape[1]
+    count = past.sum(axis=1)
     squares = np.einsum("nt,tp,tq->npq", past.astype(float), design, design)
     products = np.where(past, y, 0) @ design
-    terms = design.shape[1]
-    beta = np.linalg.solve(squares + 1e-9 * np.eye(terms), products[:, :, None])[:, :, 0]
+    ridge = 1e-9 * np.eye(terms)
+    beta = np.linalg.solve(squares + ridge, products[:, :, None])[:, :, 0]
     residuals = np.nan_to_num(y - beta @ design.T)
-    count = past.sum(axis=1)
-    spread = np.sqrt((past * residuals**2).sum(axis=1) / np.maximum(count - terms, 1))
+    errors = (past * residuals**2).sum(axis=1)
+    spread = np.sqrt(errors / np.maximum(count - terms, 1))
     # A constant history would make any rounding error a break.
-    floor = 1e-6 * np.abs(np.nan_to_num(y)).max(axis=1, initial=0) + 1e-12
+    largest = np.abs(np.nan_to_num(y)).max(axis=1, initial=0)
+    floor = 1e-6 * largest + 1e-12
     scale = np.maximum(spread, floor) * np.sqrt(np.maximum(count, 1))
     return residuals / scale[:, None], count >= 1.5 * terms
 
@@ -235,20 +270,19 @@ class BFASTMonitor(BreakMethod):
         trees=200,
         seed=0,
     ):
-        super().__init__(
-            as_grid(band=band, history=history, order=order, trend=trend, h=h, level=level),
-            trees,
-            seed,
-        )
+        grid = as_grid(band=band, history=history, order=order, trend=trend, h=h, level=level)
+        super().__init__(grid, trees, seed)
         self.shortest = min(self.grid["history"]) + 1
 
     def breaks(self, y, *, history, **setting):
         """Detections, each the start of a new history."""
         breaks = np.zeros(y.shape, bool)
-        start, rows = np.zeros(len(y), int), np.arange(len(y))
+        start = np.zeros(len(y), int)
+        rows = np.arange(len(y))
         while len(rows):
             found = monitor(y[rows], history=history, start=start[rows], **setting)
-            rows, found = rows[found >= 0], found[found >= 0]
+            changed = found >= 0
+            rows, found = rows[changed], found[changed]
             breaks[rows, found] = True
             start[rows] = found
         return breaks

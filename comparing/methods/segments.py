@@ -25,18 +25,23 @@ def filled(x):
     missing = np.isnan(rows)
     if not missing.any():
         return x.copy()
-    month = np.arange(rows.shape[1])
-    before = np.maximum.accumulate(np.where(missing, -1, month), axis=1)
-    after = np.minimum.accumulate(np.where(missing, rows.shape[1], month)[:, ::-1], axis=1)[:, ::-1]
-    first_missing, last_missing = before < 0, after > month[-1]
-    before, after = np.where(first_missing, after, before), np.where(last_missing, before, after)
+    steps = rows.shape[1]
+    month = np.arange(steps)
+    last = np.where(missing, -1, month)
+    following = np.where(missing, steps, month)
+    before = np.maximum.accumulate(last, axis=1)  # the month observed before each, -1 = none
+    after = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1]  # and after it
+    no_before, no_after = before < 0, after == steps
+    before, after = np.where(no_before, after, before), np.where(no_after, before, after)
     empty = missing.all(axis=1)
     before[empty], after[empty] = 0, 0
     known = np.where(empty[:, None], 0, rows)
     low = np.take_along_axis(known, before, axis=1)
     high = np.take_along_axis(known, after, axis=1)
-    share = (month - before) / np.maximum(after - before, 1)
-    return (low + (high - low) * share).astype(x.dtype).reshape(x.shape)
+    distance = np.maximum(after - before, 1)
+    share = (month - before) / distance
+    values = low + (high - low) * share
+    return values.astype(x.dtype).reshape(x.shape)
 
 
 def ndvi(x, bands):
@@ -44,9 +49,12 @@ def ndvi(x, bands):
 
     Returns (N, T), NaN where not observed.
     """
-    red, near_infrared = x[:, bands.index("B4")], x[:, bands.index("B8")]
+    red = x[:, bands.index("B4")]
+    near_infrared = x[:, bands.index("B8")]
     total = near_infrared + red
-    return np.divide(near_infrared - red, total, out=np.full_like(total, np.nan), where=total > 0)
+    difference = near_infrared - red
+    unknown = np.full_like(total, np.nan)
+    return np.divide(difference, total, out=unknown, where=total > 0)
 
 
 def without_observation(x):
@@ -61,6 +69,12 @@ def starts_from_breaks(breaks):
     return starts
 
 
+def running_sums(values):
+    """Sums of the first 0, 1, ... T months: (N, T) -> (N, T + 1)."""
+    padded = np.pad(values, ((0, 0), (1, 0)))
+    return np.cumsum(padded, axis=1)
+
+
 def segment_numbers(starts):
     """Number of the segment that each month belongs to: (N, T) int, from 0 to S - 1."""
     return np.cumsum(starts.ravel()).reshape(starts.shape) - 1
@@ -71,9 +85,10 @@ def segment_classes(starts, y, classes):
 
     Returns two (S,) int arrays. The label is -1 where no month is labelled.
     """
-    number = segment_numbers(starts)
     use = y >= 0
-    votes = np.bincount(number[use] * classes + y[use], minlength=starts.sum() * classes)
+    number = segment_numbers(starts)[use]
+    ballots = number * classes + y[use]
+    votes = np.bincount(ballots, minlength=starts.sum() * classes)
     votes = votes.reshape(-1, classes)
     months = votes.max(axis=1)
     return np.where(months > 0, votes.argmax(axis=1), -1), months
@@ -89,19 +104,25 @@ def season_features(x, starts, months):
     """
     first = np.flatnonzero(starts.ravel())
     length = np.diff(np.append(first, starts.size))
-    values = filled(x).transpose(0, 2, 1).reshape(starts.size, -1).astype(np.float64)  # (N * T, C)
+    values = filled(x).transpose(0, 2, 1).reshape(starts.size, -1)  # (N * T, C)
+    values = values.astype(np.float64)
     year = np.broadcast_to(months.astype(int) / 12, starts.shape).ravel()
-    middle = np.repeat(year[first] + (length - 1) / 24, length)
+    middle = year[first] + (length - 1) / 24
+    from_middle = year - np.repeat(middle, length)
     angle = 2 * np.pi * year
-    terms = [np.ones_like(year), year - middle, np.cos(angle), np.sin(angle)]
+    terms = [np.ones_like(year), from_middle, np.cos(angle), np.sin(angle)]
     design = np.stack(terms, axis=1)  # (N * T, 4)
-    squares = np.add.reduceat(design[:, :, None] * design[:, None, :], first)  # (S, 4, 4)
-    products = np.add.reduceat(design[:, :, None] * values[:, None, :], first)  # (S, 4, C)
+    pairs = design[:, :, None] * design[:, None, :]
+    targets = design[:, :, None] * values[:, None, :]
+    squares = np.add.reduceat(pairs, first)  # (S, 4, 4)
+    products = np.add.reduceat(targets, first)  # (S, 4, C)
     # The ridge stands against slope and season only: a short segment is described by its level.
     ridge = np.diag([0.0] + [0.2] * (SEASON_TERMS - 1))
     coefficients = np.linalg.solve(squares + ridge, products)  # (S, 4, C)
-    fitted = np.einsum("mp,mpc->mc", design, np.repeat(coefficients, length, axis=0))
-    rmse = np.sqrt(np.add.reduceat((values - fitted) ** 2, first) / length[:, None])
+    each_month = np.repeat(coefficients, length, axis=0)
+    fitted = np.einsum("mp,mpc->mc", design, each_month)
+    errors = np.add.reduceat((values - fitted) ** 2, first)
+    rmse = np.sqrt(errors / length[:, None])
     features = [coefficients.reshape(len(first), -1), rmse, length[:, None]]
     return np.concatenate(features, axis=1).astype(np.float32)
 

@@ -14,16 +14,19 @@ def choose(make, grid, train, validation, *, most=700, seed=0):
     training series and judged on as many validation series, both drawn with `seed`. The score is
     the one that picks the best epoch of a network.
     """
-    best = tuple(candidates[len(candidates) // 2] for candidates in grid.values())
-    labelled = validation is not None and len(validation) and (validation.y >= 0).any()
-    if all(len(candidates) == 1 for candidates in grid.values()) or not labelled:
+    best = tuple(middle_of(candidates) for candidates in grid.values())
+    several = any(len(candidates) > 1 for candidates in grid.values())
+    labelled = validation is not None and (validation.y >= 0).any()
+    if not several or not labelled:
         return dict(zip(grid, best)), []
-    train, validation = at_most(train, most, seed), at_most(validation, most, seed)
+    train = at_most(train, most, seed)
+    validation = at_most(validation, most, seed)
     tried = {}
 
     def score(values):
         if values not in tried:
-            labels = make(**dict(zip(grid, values))).fit(train, None).predict(validation)
+            method = make(**dict(zip(grid, values))).fit(train, None)
+            labels = method.predict(validation)
             found = filtered_scores(validation.y, labels, len(validation.legend))
             tried[values] = selection_score(found)
         return tried[values]
@@ -32,10 +35,20 @@ def choose(make, grid, train, validation, *, most=700, seed=0):
     while best != before:
         before = best
         for place, candidates in enumerate(grid.values()):
-            line = [(*best[:place], candidate, *best[place + 1 :]) for candidate in candidates]
+            line = [replaced(best, place, candidate) for candidate in candidates]
             best = max(line, key=score)  # the first of equals, so that the search ends
-    table = [dict(zip(grid, values)) | {"score": value} for values, value in tried.items()]
+    settings = [dict(zip(grid, values)) for values in tried]
+    table = [setting | {"score": value} for setting, value in zip(settings, tried.values())]
     return dict(zip(grid, best)), table
+
+
+def middle_of(candidates):
+    return candidates[len(candidates) // 2]
+
+
+def replaced(values, place, value):
+    """The values (a tuple) with another one at this place."""
+    return (*values[:place], value, *values[place + 1 :])
 
 
 def at_most(samples, most, seed):

@@ -9,13 +9,14 @@ from functools import lru_cache
 import numpy as np
 from statsmodels.tsa.seasonal import STL
 
-from comparing.methods.segments import starts_from_breaks
+from comparing.methods.segments import running_sums, starts_from_breaks
 
 YEAR = 12
 # of trend, and as many of season: each costs one more pass over the table of segments
 MOST_BREAKS = 6
 # made-up series behind a critical value: its level is right to about 0.003 at 0.05
 NULL_DRAWS = 20_000
+TINY = 1e-9  # keeps a division or a logarithm of nothing finite
 
 
 @lru_cache
@@ -25,9 +26,12 @@ def designs(steps, harmonics):
     The phase of the season is free, so that one design serves series that begin in any month.
     """
     time = np.arange(steps)
-    angle = 2 * np.pi * time[:, None] / YEAR * np.arange(1, harmonics + 1)
+    year = 2 * np.pi * time[:, None] / YEAR
+    angle = year * np.arange(1, harmonics + 1)
+    level = np.ones(steps)
+    slope = time - time.mean()
+    trend = np.stack([level, slope], axis=1)
     season = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
-    trend = np.stack([np.ones(steps), time - time.mean()], axis=1)
     return trend, season[:, : YEAR - 1]  # with six harmonics the last column, sin(pi t), is 0
 
 
@@ -40,7 +44,8 @@ def stl_matrices(steps):
     """
     seasons, trends = [], []
     for impulse in np.eye(steps):
-        fit = STL(impulse, period=YEAR, seasonal=10 * steps + 1, seasonal_deg=0).fit()
+        stl = STL(impulse, period=YEAR, seasonal=10 * steps + 1, seasonal_deg=0)
+        fit = stl.fit()
         year = [fit.seasonal[month::YEAR].mean() for month in range(YEAR)]
         seasons.append(np.resize(year, steps))
         trends.append(fit.trend)
@@ -49,15 +54,15 @@ def stl_matrices(steps):
 
 def residual_maker(design):
     """Matrix that takes series to their residuals from least squares on the design."""
-    basis = np.linalg.qr(design)[0]
-    return np.eye(len(design)) - basis @ basis.T
+    basis, _ = np.linalg.qr(design)
+    projection = basis @ basis.T
+    return np.eye(len(design)) - projection
 
 
 def trend_statistic(residuals, window):
     """OLS-MOSUM (Chu, Hornik and Kuan 1995): the largest moving sum of residuals (N, T): (N,)."""
-    # sigma * sqrt(T), but for a constant that the critical value shares
-    spread = np.sqrt((residuals**2).sum(axis=1))
-    return np.abs(moving_sum(residuals, window)).max(axis=1) / np.maximum(spread, 1e-9)
+    sums = np.abs(moving_sum(residuals, window))
+    return sums.max(axis=1) / root_of_squares(residuals)
 
 
 def season_statistic(residuals, design):
@@ -66,14 +71,23 @@ def season_statistic(residuals, design):
     (N, T) -> (N,). Residuals themselves add up to nothing over a year, however the season changes.
     So OLS-MOSUM hardly sees a changed season.
     """
-    spread = np.sqrt((residuals**2).sum(axis=1))
-    length = sum(np.cumsum(residuals * regressor, axis=1) ** 2 for regressor in design.T)
-    return np.sqrt(length.max(axis=1)) / np.maximum(spread, 1e-9)
+    length = 0
+    for regressor in design.T:
+        scores = np.cumsum(residuals * regressor, axis=1)
+        length = length + scores**2
+    longest = np.sqrt(length.max(axis=1))
+    return longest / root_of_squares(residuals)
+
+
+def root_of_squares(residuals):
+    """sigma * sqrt(T) but for a constant, which the critical value shares: (N, T) -> (N,)."""
+    squares = (residuals**2).sum(axis=1)
+    return np.maximum(np.sqrt(squares), TINY)
 
 
 def moving_sum(values, window):
     """Sums over `window` months: (N, T) -> (N, T - window + 1)."""
-    sums = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
+    sums = running_sums(values)
     return sums[:, window:] - sums[:, :-window]
 
 
@@ -85,26 +99,29 @@ def critical_values(steps, window, harmonics, level, seed=0):
     through the first iteration, so they are exact for series of this length. The published tables
     are limits for long series.
     """
-    noise = np.random.default_rng(seed).standard_normal((NULL_DRAWS, steps))
+    random = np.random.default_rng(seed)
+    noise = random.standard_normal((NULL_DRAWS, steps))
     trend_design, season_design = designs(steps, harmonics)
-    trend, season = residual_maker(trend_design), residual_maker(season_design)
-    deseasoned = (noise - noise @ stl_matrices(steps)[0].T) @ trend
+    trend = residual_maker(trend_design)
+    season = residual_maker(season_design)
+    stl_season, _ = stl_matrices(steps)
+    deseasoned = (noise - noise @ stl_season.T) @ trend
     detrended = noise @ trend @ season
-    return (
-        np.quantile(trend_statistic(deseasoned, window), 1 - level),
-        np.quantile(season_statistic(detrended, season_design), 1 - level),
-    )
+    of_trend = trend_statistic(deseasoned, window)
+    of_season = season_statistic(detrended, season_design)
+    return np.quantile(of_trend, 1 - level), np.quantile(of_season, 1 - level)
 
 
 @lru_cache
 def segment_bases(steps, kind, harmonics, shortest):
     """Orthonormal bases of the design on every segment: list of (start, stop, basis)."""
     design = designs(steps, harmonics)[kind]
-    return [
-        (start, stop, np.linalg.qr(design[start:stop])[0])
-        for start in range(steps - shortest + 1)
-        for stop in range(start + shortest, steps + 1)
-    ]
+    bases = []
+    for start in range(steps - shortest + 1):
+        for stop in range(start + shortest, steps + 1):
+            basis, _ = np.linalg.qr(design[start:stop])
+            bases.append((start, stop, basis))
+    return bases
 
 
 def segment_rss(y, kind, harmonics, shortest):
@@ -112,12 +129,15 @@ def segment_rss(y, kind, harmonics, shortest):
 
     Returns (N, T + 1, T + 1), inf where a segment is too short.
     """
-    rss = np.full((len(y), y.shape[1] + 1, y.shape[1] + 1), np.inf)
-    squares = np.cumsum(np.pad(y**2, ((0, 0), (1, 0))), axis=1)
-    for start, stop, basis in segment_bases(y.shape[1], kind, harmonics, shortest):
-        explained = ((y[:, start:stop] @ basis) ** 2).sum(axis=1)
-        rss[:, start, stop] = squares[:, stop] - squares[:, start] - explained
-    return np.maximum(rss, 1e-9)  # a constant series has none left; its logarithm must stay finite
+    n, steps = y.shape
+    rss = np.full((n, steps + 1, steps + 1), np.inf)
+    squares = running_sums(y**2)
+    for start, stop, basis in segment_bases(steps, kind, harmonics, shortest):
+        scores = y[:, start:stop] @ basis
+        explained = (scores**2).sum(axis=1)
+        total = squares[:, stop] - squares[:, start]
+        rss[:, start, stop] = total - explained
+    return np.maximum(rss, TINY)  # a constant series has none left; its logarithm must stay finite
 
 
 def breakpoints(y, kind, harmonics, shortest):
@@ -125,24 +145,37 @@ def breakpoints(y, kind, harmonics, shortest):
 
     y: (N, T). shortest: months of the shortest segment. Returns (N, T) bool.
     """
-    n, steps = y.shape
+    steps = y.shape[1]
     rss = segment_rss(y, kind, harmonics, shortest)
-    # one more term for the variance, as Zeileis et al. (2003) count
-    terms = designs(steps, harmonics)[kind].shape[1] + 1
-    cost, origins, totals = rss[:, 0], [], [rss[:, 0, -1]]
+    cost = rss[:, 0]  # (N, stop): of the best segments up to there
+    origins, totals = [], [cost[:, -1]]
     for _ in range(min(steps // shortest - 1, MOST_BREAKS)):
         paths = cost[:, :, None] + rss  # (N, last break, stop)
-        origins.append(paths.argmin(axis=1))
-        cost = np.take_along_axis(paths, origins[-1][:, None], axis=1)[:, 0]
+        origin = paths.argmin(axis=1)
+        best = np.take_along_axis(paths, origin[:, None], axis=1)
+        cost = best[:, 0]
+        origins.append(origin)
         totals.append(cost[:, -1])
+    # one more term for the variance, as Zeileis et al. (2003) count
+    terms = designs(steps, harmonics)[kind].shape[1] + 1
     counts = np.arange(1, len(totals) + 1)
-    bic = steps * np.log(np.stack(totals, axis=1)) + np.log(steps) * terms * counts  # (N, segments)
-    chosen = bic.argmin(axis=1)
+    fit = steps * np.log(np.stack(totals, axis=1))  # (N, segments)
+    bic = fit + np.log(steps) * terms * counts
+    return traced_back(origins, bic.argmin(axis=1), steps)
+
+
+def traced_back(origins, count, steps):
+    """The breaks (N, T) bool of the best path with `count` (N,) breaks.
+
+    origins: for each number of breaks, the last break before each stop, (N, T + 1).
+    """
+    n = len(count)
     breaks = np.zeros((n, steps), bool)
     stop = np.full(n, steps)
     for number in range(len(origins), 0, -1):  # from the last break back to the first
-        rows = np.flatnonzero(chosen >= number)
-        stop[rows] = origins[number - 1][rows, stop[rows]]
+        rows = np.flatnonzero(count >= number)
+        origin = origins[number - 1]
+        stop[rows] = origin[rows, stop[rows]]
         breaks[rows, stop[rows]] = True
     return breaks
 
@@ -152,12 +185,18 @@ def piecewise_fit(y, breaks, kind, harmonics):
 
     y, breaks: (N, T). Returns the fitted values (N, T).
     """
-    design = designs(y.shape[1], harmonics)[kind]
-    first = np.flatnonzero(starts_from_breaks(breaks).ravel())
-    rows = np.broadcast_to(design, (len(y), *design.shape)).reshape(y.size, -1)
-    squares = np.add.reduceat(rows[:, :, None] * rows[:, None, :], first)
-    products = np.add.reduceat(rows * y.ravel()[:, None], first)
-    ridge = 1e-9 * np.eye(design.shape[1])
-    coefficients = np.linalg.solve(squares + ridge, products[:, :, None])[:, :, 0]
+    n, steps = y.shape
+    design = designs(steps, harmonics)[kind]
+    terms = design.shape[1]
+    starts = starts_from_breaks(breaks).ravel()
+    first = np.flatnonzero(starts)
     length = np.diff(np.append(first, y.size))
-    return (rows * np.repeat(coefficients, length, axis=0)).sum(axis=1).reshape(y.shape)
+    rows = np.broadcast_to(design, (n, steps, terms)).reshape(y.size, terms)
+    pairs = rows[:, :, None] * rows[:, None, :]
+    values = rows * y.ravel()[:, None]
+    squares = np.add.reduceat(pairs, first)  # (S, terms, terms)
+    products = np.add.reduceat(values, first)  # (S, terms)
+    ridge = TINY * np.eye(terms)
+    coefficients = np.linalg.solve(squares + ridge, products[:, :, None])[:, :, 0]
+    each_month = np.repeat(coefficients, length, axis=0)
+    return (rows * each_month).sum(axis=1).reshape(n, steps)
