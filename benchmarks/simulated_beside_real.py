@@ -153,8 +153,20 @@ def draw(axis, band, series, colour, label):
     values = ndvi(x) if band == "NDVI" else x[:, BANDS.index(band)]
     low, median, high = by_month(values, months).T
     month = np.arange(1, 13)
-    axis.fill_between(month, low, high, color=colour, alpha=0.2, lw=0)
-    axis.plot(month, median, color=colour, label=label)
+    axis.fill_between(
+        month,
+        low,
+        high,
+        color=colour,
+        alpha=0.2,
+        lw=0,
+    )
+    axis.plot(
+        month,
+        median,
+        color=colour,
+        label=label,
+    )
 
 
 def make_parser():
@@ -167,9 +179,19 @@ def make_parser():
         "--data", type=Path, default=ROOT / "dataset" / "urban.npz", help="the simulated set"
     )
     table = ROOT / "benchmarks" / "simulated_beside_real.csv"
-    files.add_argument("--table", type=Path, default=table, help="table to write")
+    files.add_argument(
+        "--table",
+        type=Path,
+        default=table,
+        help="table to write",
+    )
     picture = ROOT / "img" / "simulated_beside_real.png"
-    files.add_argument("--figure", type=Path, default=picture, help="figure to write")
+    files.add_argument(
+        "--figure",
+        type=Path,
+        default=picture,
+        help="figure to write",
+    )
     return parser
 
 

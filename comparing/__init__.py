@@ -8,5 +8,5 @@ cells, parts   a method trained and tested once, and on which series
 running, code  many cells in parallel; results are kept until the code behind them changes
 finished       a weights file of run.py as such a cell, not trained again
 studies        which cells the table and the paper's studies take, and the tables of their scores
-figures, study_figures
+results        what is written into the folder; its pictures are in figures and study_figures
 """
