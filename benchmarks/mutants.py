@@ -1,8 +1,8 @@
 """Do the tests notice a change of the code? Small changes are made one at a time, and tests run.
 
     python benchmarks/mutants.py models/decode.py --tests tests/test_decode.py
-    python benchmarks/mutants.py training/loop.py training/recipe.py --tests tests/test_training.py \
-        --most 40
+    python benchmarks/mutants.py training/loop.py training/recipe.py --most 40 \
+        --tests tests/test_training.py
 
 A change that no test notices is printed with its line. It is either harmless (the code does the
 same), or a test is missing. The changes are made in a copy of the tree, never in the tree itself.

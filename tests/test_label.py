@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import sys
 
 import numpy as np
 import pytest
@@ -154,10 +155,16 @@ def test_precision_is_the_one_that_a_measurement_finds_clearly_faster(faster, by
         clock[0] += 0.0001 * len(x) / (by if precision == faster else 1)
 
     monkeypatch.setattr(engine, "label", labelled)
-    monkeypatch.setattr(engine.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(engine, "clock_for", lambda net: lambda: clock[0])
     expected = faster if by > 1.1 else "float32"
     assert fastest_precision(NET, series(5)) == expected
     assert {"float32", "bfloat16"} == set(asked) and clock[0] < 1
+
+
+def test_the_own_time_is_measured_except_on_windows(monkeypatch):
+    assert engine.clock_for(NET) is engine.time.process_time or sys.platform == "win32"
+    monkeypatch.setattr(engine.sys, "platform", "win32")
+    assert engine.clock_for(NET) is engine.time.perf_counter
 
 
 def test_precision_is_measured_for_long_work_only_and_the_log_says_which(monkeypatch, caplog):
