@@ -86,6 +86,11 @@ def change_dates_too_many(a):
     a["dates"] = dates_of(25)
 
 
+def change_dates_far(a):
+    a["dates"] = dates_of(24)
+    a["dates"][-1] = np.datetime64("2108-01-05")
+
+
 def change_no_dates(a):
     a["dates"] = dates_of(0)
 
@@ -114,6 +119,7 @@ def dates_of(count):
         (change_flat_labels, ["labels", "(1440,)", "(60, 24)"]),
         (change_dates_too_many, ["dates", "(25,)", "(24,)"]),
         (change_no_dates, ["dates", "(0,)"]),
+        (change_dates_far, ["dates run from 2018-01-05 to 2108-01-05"]),
         (change_text_labels, ["labels of type"]),
         (change_same_id, ["sample 3", "2 times"]),
         (change_first_months, ["months", "(2, 24)"]),
@@ -219,6 +225,7 @@ def test_published_array_of_wrong_shape_is_refused(tmp_path, array):
         (2, "label", "woodlnd", ["row 4", "column label", "'woodlnd'", "ids only"]),
         (2, "label", "1.5", ["label 1.5"]),
         (9, "month", "03/02/2018", ["row 11", "column month", "'03/02/2018'", "YYYY-MM"]),
+        (9, "month", "2108-09", ["sample 0 runs from 2017-12 to 2108-09", "at most 600"]),
         (9, "month", "2018-13", ["row 11", "column month", "'2018-13'"]),
         (9, "sample", None, ["row 11", "column sample", "a name in every row"]),
     ],

@@ -9,6 +9,7 @@ from utils.errors import InputError
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")  # in this order everywhere
 NO_OBSERVATION = -32768  # in integer arrays; NaN in float arrays
 SHORTEST = 12  # months: less than a year shows no season
+LONGEST = 600  # months: more is a slip in a date, such as 2108 for 2018
 
 
 def select_bands(path, samples, wanted, absent_bands="error"):

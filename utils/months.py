@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from utils.bands import LONGEST
 from utils.errors import InputError
 
 
@@ -35,6 +36,10 @@ def monthly_median(path, x, y, dates):
         raise InputError(f"{path}: {len(dates)} dates found; expected a date for every look")
     if (np.diff(dates) <= np.timedelta64(0)).any():
         raise InputError(f"{path}: dates are out of order or repeated; expected rising dates")
+    if dates[-1] - dates[0] > np.timedelta64(31 * LONGEST, "D"):
+        raise InputError(
+            f"{path}: dates run from {dates[0]} to {dates[-1]}; expected at most {LONGEST} months"
+        )
     month_of_look = dates.astype("datetime64[M]")
     months = np.arange(month_of_look[0], month_of_look[-1] + 1)
     n, bands, _ = x.shape

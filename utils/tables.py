@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from utils.bands import BANDS
+from utils.bands import BANDS, LONGEST
 from utils.errors import InputError
 from utils.legend import COAST, URBAN, legend_for
 
@@ -119,6 +119,12 @@ def arrays_of_rows(path, table, bands, ids):
     first = month[np.flatnonzero(np.diff(number, prepend=-1))]
     column = (month - first[number]).astype(int)
     steps = column.max() + 1
+    if steps > LONGEST:
+        at = column.argmax()
+        raise InputError(
+            f"{path}: sample {ids[number[at]]} runs from {first[number[at]]} to {month[at]}; "
+            f"expected at most {LONGEST} months"
+        )
     x = np.full((len(ids), len(bands), steps), np.nan, np.float32)
     for place, band in enumerate(bands):
         x[number, place, column] = read_numbers(path, table, band)
