@@ -1,0 +1,235 @@
+"""What samples of label.py lose against true labels: labelling.csv.
+
+    python benchmarks/labelling.py                                     # the simulated set
+    python benchmarks/labelling.py --data ../shared/data/coast_train.npz
+    python benchmarks/labelling.py --rates 0.1 --epochs 30             # quicker
+
+The sites of a labelled set are laid out as rasters. A product for each July is made from the true
+labels, with a share of wrong classes, three times as many at class borders; a wrong class is any
+other one. `annotated` trains on the true labels, `naive` on the product's class in all months of
+its year, `label.py` on what it makes of stack and products. All three test on the same held-out
+sites. Rows that are in the table already are kept: an interrupted study goes on.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rasterio
+from affine import Affine
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+from data_loader import load_samples, save_samples, split_samples
+from labelling.candidates import edges
+from labelling.pipeline import label_stack
+from training.pipeline import train
+from utils.bands import NO_OBSERVATION
+from utils.changes import segments
+from utils.errors import run_main
+from utils.files import written_whole
+from utils.flags import Parser, number, whole_number
+
+HERE = Path(__file__).parent
+GRID = Affine(10.0, 0, 700_000, 0, -10.0, 3_100_000)
+CRS = "EPSG:32649"
+BORDER = 3.0  # times as many wrong classes where a neighbour has another class
+OUTSIDE = 255  # in the products: no class
+SCORES = ("OA", "mIoU", "spatial_F1", "temporal_F1", "temporal_change_F1")
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    parser.add_argument("--data", default="dataset/urban.npz", type=Path, help="labelled series")
+    parser.add_argument(
+        "--rates",
+        type=number(at_least=0, at_most=0.9),
+        nargs="+",
+        default=[0.1, 0.0, 0.05, 0.2],
+        help="shares of wrong pixels in the products",
+    )
+    parser.add_argument("--epochs", type=whole_number(1), help="of each training; None: the recipe")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of split and products")
+    parser.add_argument("--work", default="runs/labelling", type=Path, help="folder of the cells")
+    parser.add_argument("--out", default=HERE / "labelling.csv", type=Path, help="table")
+    return parser
+
+
+def main(words=None):
+    options = make_parser().parse_args(words)
+    whole = load_samples(options.data)
+    rows = split_samples(whole, "site", seed=options.seed)
+    test = whole.take(rows["test"])
+    known = one_axis(whole.take(np.concatenate([rows["train"], rows["validation"]])))
+    options.work.mkdir(parents=True, exist_ok=True)
+    save_samples(options.work / f"{options.data.stem}-test.npz", test)
+    for rate in options.rates:
+        for way in ("annotated", "naive", "label.py"):
+            cell(options, known, way, 0.0 if way == "annotated" else rate)
+    table = read_table(options.out)
+    print(table[table["data"] == options.data.stem].to_string(index=False))
+
+
+def cell(options, known, way, rate):
+    """Make one row of the table, unless it is there."""
+    table = read_table(options.out)
+    key = {"data": options.data.stem, "way": way, "rate": rate, "seed": options.seed}
+    if len(table) and (table[list(key)] == pd.Series(key)).all(axis=1).any():
+        return
+    path = options.work / f"{options.data.stem}-{way}-{rate}.npz"
+    facts = samples_of(way, known, rate, path, options.seed)
+    trained = train(
+        path,
+        test_data=options.work / f"{options.data.stem}-test.npz",
+        split="site",
+        epochs=options.epochs,
+        seed=options.seed,
+        threads=1,
+        name=None,
+        runs=options.work / "runs",
+        weights=options.work / "weights",
+        progress=False,
+    )
+    scores = {name: trained.scores["test"][name] for name in SCORES}
+    table = pd.concat([table, pd.DataFrame([key | facts | scores])], ignore_index=True)
+    with written_whole(options.out) as part:
+        table.round(4).to_csv(part, index=False)
+    print(key, {name: round(score, 3) for name, score in scores.items()}, flush=True)
+
+
+def read_table(path):
+    """The rows that are there."""
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
+
+def samples_of(way, known, rate, path, seed):
+    """Write the training samples of one way; return what is known of their labels."""
+    row, column, shape = laid_out(known)
+    if way == "annotated":
+        made, place = known, np.arange(len(known))
+    else:
+        codes, julys = products_of(known, rate, row, column, shape, seed)
+        folder = path.with_suffix(".land")
+        if way == "naive":
+            made, place = replace(known, y=naive(known, codes[:, row, column], julys)), None
+        else:
+            write_land(folder, known, row, column, shape, codes, julys)
+            given = [(int(str(known.months[t])[:4]), folder / f"product_{t}.tif") for t in julys]
+            classes = folder / "classes.csv"
+            made = label_stack(folder / "monthly", given, path, classes=classes, seed=seed).samples
+            pixel = np.array([each.split("_")[1::2] for each in made.ids]).astype(int)
+            at = np.full(shape, -1)
+            at[row, column] = np.arange(len(known))
+            place = at[pixel[:, 0], pixel[:, 1]]
+    if way != "label.py":
+        save_samples(path, made)
+    true = known.y if place is None else known.y[place]
+    both = (true >= 0) & (made.y >= 0)
+    return {
+        "series": len(made),
+        "labelled": both.sum() / (true >= 0).sum(),
+        "labels_right": (true == made.y)[both].mean(),
+        "months_in_no_product": missed(known),
+    }
+
+
+def one_axis(samples):
+    """Samples on one axis of months: series that begin later have no observation before."""
+    if samples.months.ndim == 1:
+        return samples
+    first = samples.months[:, 0]
+    months = np.arange(first.min(), samples.months.max() + 1)
+    start = (first - first.min()).astype(int)
+    n, bands, steps = samples.x.shape
+    x = np.full((n, bands, len(months)), np.nan, np.float32)
+    y = np.full((n, len(months)), -1, np.int8)
+    at = start[:, None] + np.arange(steps)
+    x[np.arange(n)[:, None, None], np.arange(bands)[:, None], at[:, None]] = samples.x
+    y[np.arange(n)[:, None], at] = samples.y
+    return replace(samples, x=x, y=y, months=months)
+
+
+def laid_out(samples):
+    """Row and column of each series, and the shape: each site a square, squares side by side.
+
+    Within its square a site's series stand in the order of their latitude and longitude.
+    """
+    sites, number = np.unique(samples.site, return_inverse=True)
+    side = int(np.ceil(np.sqrt(np.bincount(number).max())))
+    across = int(np.ceil(np.sqrt(len(sites))))
+    row, column = np.empty(len(samples), int), np.empty(len(samples), int)
+    for each in range(len(sites)):
+        members = np.flatnonzero(number == each)
+        width = int(np.ceil(np.sqrt(len(members))))
+        north = members[np.argsort(-samples.lonlat[members, 1], kind="stable")]
+        for line, start in enumerate(range(0, len(north), width)):
+            part = north[start : start + width]
+            part = part[np.argsort(samples.lonlat[part, 0], kind="stable")]
+            row[part] = each // across * side + line
+            column[part] = each % across * side + np.arange(len(part))
+    return row, column, (across * side, across * side)
+
+
+def products_of(samples, rate, row, column, shape, seed):
+    """Class ids (J, y, x) uint8 of each July, OUTSIDE where no series lies, and the Julys."""
+    rng = np.random.default_rng(seed)
+    julys = np.flatnonzero(samples.months.astype(int) % 12 == 6)
+    classes = len(samples.legend)
+    out = np.full((len(julys), *shape), OUTSIDE, np.uint8)
+    for layer, july in zip(out, julys):
+        true = np.full(shape, -1, np.int8)
+        true[row, column] = samples.y[:, july]
+        chance = np.where(edges(true[None])[0], BORDER, 1.0)
+        chance *= rate / chance[true >= 0].mean()
+        wrong = (rng.random(shape) < chance) & (true >= 0)
+        other = (true + rng.integers(1, classes, shape)) % classes
+        layer[true >= 0] = np.where(wrong, other, true)[true >= 0]
+    return out, julys
+
+
+def naive(samples, codes, julys):
+    """The product's class in all months of its year: (J, N) -> labels (N, T)."""
+    labels = np.full(samples.y.shape, -1, np.int8)
+    year = samples.months.astype("datetime64[Y]")
+    for says, july in zip(codes, julys):
+        labels[:, year == year[july]] = np.where(says == OUTSIDE, -1, says.astype(int))[:, None]
+    return np.where(np.isfinite(samples.x).any(axis=1), labels, -1).astype(np.int8)
+
+
+def write_land(folder, samples, row, column, shape, codes, julys):
+    """Write the stack (a GeoTIFF a month), the products and the table of classes."""
+    (folder / "monthly").mkdir(parents=True, exist_ok=True)
+    x = np.where(np.isnan(samples.x), NO_OBSERVATION, np.rint(samples.x)).astype(np.int16)
+    for step, month in enumerate(samples.months):
+        pixels = np.full((x.shape[1], *shape), NO_OBSERVATION, np.int16)
+        pixels[:, row, column] = x[:, :, step].T
+        write_raster(folder / "monthly" / f"S2_{month}.tif", pixels, samples.bands, NO_OBSERVATION)
+    for layer, july in zip(codes, julys):
+        write_raster(folder / f"product_{july}.tif", layer[None], ("class",), OUTSIDE)
+    lines = [f"{number},{name}" for number, name in enumerate(samples.legend.names)]
+    (folder / "classes.csv").write_text("value,class\n" + "\n".join(lines) + "\n")
+
+
+def write_raster(path, pixels, names, nodata):
+    """Write one GeoTIFF of bands (B, y, x)."""
+    height, width = pixels.shape[1:]
+    profile = {"driver": "GTiff", "count": len(pixels), "height": height, "width": width}
+    profile |= {"dtype": pixels.dtype, "crs": CRS, "transform": GRID, "nodata": nodata}
+    with written_whole(path) as part, rasterio.open(part, "w", **profile) as raster:
+        raster.write(pixels)
+        raster.descriptions = tuple(names)
+
+
+def missed(samples):
+    """Share of the months whose state begins and ends between two Julys: no product shows them."""
+    found = segments(samples.y)
+    july = samples.months.astype(int) % 12 == 6
+    before = np.concatenate([[0], np.cumsum(july)])
+    without = before[found.stop] == before[found.start]
+    months = found.stop - found.start
+    return months[without].sum() / months.sum()
+
+
+if __name__ == "__main__":
+    run_main(main)
