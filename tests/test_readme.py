@@ -60,7 +60,8 @@ def commands_of(page):
     lines += [line for line in joined.splitlines() if line.startswith("    ")]
     if page.endswith(".py"):  # a docstring that was not indented
         lines += [line for line in joined.splitlines() if not line.startswith(" ")]
-    lines += [" ".join(each.split()) for each in re.findall(r"`([^`]+)`", joined)]
+    prose = re.sub(r"^```.*?^```", "", joined, flags=re.M | re.S)
+    lines += [" ".join(inline.split()) for inline in re.findall(r"`([^`]+)`", prose)]
     found = []
     for line in lines:
         for part in re.sub(r"\s#.*", "", line).split("&&"):
