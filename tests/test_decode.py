@@ -86,3 +86,9 @@ def test_a_series_decodes_the_same_alone_and_in_a_batch(seed):
     )
     together = decode(logits, 2.0)
     assert all(torch.equal(together[i : i + 1], decode(logits[i : i + 1], 2.0)) for i in range(7))
+
+
+def test_a_change_that_is_worth_just_its_cost_is_not_made():
+    logits = torch.tensor([[[1.0, 0.0], [0.0, 1.5]]])  # (1, K, T): staying 1 and changing tie
+    assert decode(logits, 1.0).tolist() == [[1, 1]]
+    assert decode(logits, 0.9).tolist() == [[0, 1]]

@@ -217,3 +217,10 @@ def test_the_threads_of_the_caller_stay_as_they_were(threads):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_network_without_a_cost_of_change_labels_each_month_by_itself():
+    net, x = network(), series()
+    del net.card["switch_cost"]
+    labels, _, probability = label(net, x, probabilities=True)
+    np.testing.assert_array_equal(labels, probability.argmax(axis=1))

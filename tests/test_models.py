@@ -1,3 +1,4 @@
+import ast
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ import models
 from data_loader import BANDS
 from models.build import VERSION
 from models.inputs import fill
+from tests.conftest import ROOT
 from utils.errors import InputError
 from utils.legend import COAST, URBAN
 
@@ -180,3 +182,20 @@ def test_gaps_are_filled_as_numpy_interpolates(seed, missing, steps):
         expected = np.interp(month, month[known], row[known]) if known.any() else np.zeros(steps)
         np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-2)
     np.testing.assert_array_equal(seen.numpy()[:, 0] > 0, np.isfinite(x).all(1))
+
+
+NOT_ON_WINDOWS = {"fcntl", "resource", "pwd", "grp", "termios", "ctypes", "multiprocessing"}
+
+
+def test_networks_and_training_import_nothing_that_windows_lacks():
+    """ctypes and multiprocessing are there, but what Linux offers through them is not."""
+    files = [*ROOT.glob("models/*.py"), *ROOT.glob("training/*.py"), ROOT / "run.py"]
+    assert len(files) > 20
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+        names = {alias.name.split(".")[0] for node in imports for alias in node.names}
+        others = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        names |= {node.module.split(".")[0] for node in others if node.module}
+        assert not names & NOT_ON_WINDOWS, file.name
+        assert "sched_getaffinity" not in file.read_text(encoding="utf-8"), file.name
