@@ -49,7 +49,7 @@ def make_parser():
 
 def add_scene_flags(parser):
     """Flags that decide the pixels."""
-    from compositing.monthly import MASKED  # after the usual errors of a command line
+    from compositing.monthly import BUFFER, MASKED  # after the usual errors of a command line
 
     flag = parser.add_argument_group("scenes").add_argument
     flag(
@@ -75,7 +75,7 @@ def add_scene_flags(parser):
     flag(
         "--cloud-buffer",
         type=whole_number(0, 200),
-        default=0,
+        default=BUFFER,
         metavar="PIXELS",
         help="pixels of 10 m by which masked classes grow, but for class 0 (no data)",
     )

@@ -11,6 +11,9 @@ from utils.bands import NO_OBSERVATION
 MISSING = 32767
 HIGHEST = 32766  # higher numbers are stored as this one: 32767 marks no data in many files
 MASKED = (0, 1, 3, 8, 9, 10)  # no data, defective, cloud shadow, cloud (2), thin cirrus
+# Pixels of 10 m by which masked classes grow. 3 leaves the fewest outliers in the series of real
+# fields (benchmarks/composite_buffer.py).
+BUFFER = 3
 NO_DATA = 0  # class of the scene classification
 
 

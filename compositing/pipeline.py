@@ -12,7 +12,7 @@ from tqdm import tqdm
 from compositing import grid, store, unfinished
 from compositing.catalogues import open_catalogue
 from compositing.figures import draw_stack, figure_path
-from compositing.monthly import MASKED
+from compositing.monthly import BUFFER, MASKED
 from compositing.plan import (
     Plan,
     as_json,
@@ -28,7 +28,6 @@ from compositing.windows import METHODS, Job, Look, Task, composite_window
 from utils.errors import InputError
 from utils.workers import open_workers, stream
 
-BUFFER = 0  # pixels of 10 m
 WINDOW = 1024  # pixels on a side: 4 x 4 chunks
 MISSING_ALLOWED = 3  # scenes
 
