@@ -51,13 +51,14 @@ def add_scene_flags(parser):
     """Flags that decide the pixels."""
     from compositing.monthly import BUFFER, MASKED  # after the usual errors of a command line
 
-    flag = parser.add_argument_group("scenes").add_argument
+    scenes = "with --extend, what is not given is as in the stack"
+    flag = parser.add_argument_group("scenes", scenes).add_argument
     flag(
         "--catalog",
-        default="planetary-computer",
         metavar="NAME",
-        help="planetary-computer, earth-search, cdse (keys in CDSE_S3_ACCESS_KEY and "
-        "CDSE_S3_SECRET_KEY), a STAC API's URL, or a static catalogue's JSON file",
+        help="planetary-computer, earth-search, cdse (S3 keys in AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY), a STAC API's URL, or a static catalogue's JSON file; None: "
+        "planetary-computer, with --extend the one before",
     )
     flag(
         "--collection",
@@ -68,29 +69,27 @@ def add_scene_flags(parser):
         "--mask",
         type=whole_number(0, 11),
         nargs="+",
-        default=list(MASKED),
         metavar="CLASS",
-        help="classes of the scene classification (SCL) that are no observation",
+        help="classes of the scene classification (SCL) that are no observation; None: "
+        f"{' '.join(map(str, MASKED))}",
     )
     flag(
         "--cloud-buffer",
         type=whole_number(0, 200),
-        default=BUFFER,
         metavar="PIXELS",
-        help="pixels of 10 m by which masked classes grow, but for class 0 (no data)",
+        help="pixels of 10 m by which masked classes grow, but for class 0 (no data); None: "
+        f"{BUFFER}",
     )
     flag(
         "--resampling",
         choices=("nearest", "bilinear", "cubic"),
-        default="bilinear",
-        help="of 20 m bands, and of tiles in another UTM zone; SCL always nearest",
+        help="of 20 m bands, and of tiles in another UTM zone; SCL always nearest; None: bilinear",
     )
     flag(
         "--method",
         choices=("median", "medoid"),
-        default="median",
         help="of a month's clear looks: the median of each band, or the one look that is nearest "
-        "to all others",
+        "to all others; None: median",
     )
     flag(
         "--allow-missing",
@@ -155,7 +154,8 @@ def main(words=None):
         raise InputError("--workers: found with --scheduler, expected one of the two")
     if args["workers"]:
         start_fork_server("compositing.windows")
-    args["mask"] = tuple(sorted(set(args["mask"])))
+    if args["mask"] is not None:
+        args["mask"] = sorted(set(args["mask"]))
     from compositing import composite  # takes seconds, after the flags are known to be right
 
     composite(args.pop("out"), **args)

@@ -126,23 +126,22 @@ class EarthSearch(Catalogue):
     address = "https://earth-search.aws.element84.com/v1"
 
     def options(self):
-        return {"AWS_NO_SIGN_REQUEST": "YES"}
+        return {"AWS_NO_SIGN_REQUEST": "YES"}  # for the older scenes, whose files have S3 addresses
 
 
 class Cdse(Catalogue):
-    """Copernicus Data Space: JPEG 2000 files behind S3 keys, which its users make themselves."""
+    """Copernicus Data Space: JPEG 2000 files behind S3 keys, which its users make themselves.
+
+    GDAL takes the keys from the environment.
+    """
 
     name = "cdse"
     address = "https://stac.dataspace.copernicus.eu/v1"
-    needs = ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY")
+    needs = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    endpoint = {"AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu", "AWS_HTTPS": "YES"}
 
     def options(self):
-        return {
-            "AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu",
-            "AWS_ACCESS_KEY_ID": os.environ[self.needs[0]],
-            "AWS_SECRET_ACCESS_KEY": os.environ[self.needs[1]],
-            "AWS_VIRTUAL_HOSTING": "FALSE",
-        }
+        return self.endpoint | {"AWS_VIRTUAL_HOSTING": "FALSE"}
 
 
 KNOWN = {kind.name: kind for kind in (PlanetaryComputer, EarthSearch, Cdse)}

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from tqdm import tqdm
 from compositing import grid, store, unfinished
 from compositing.catalogues import open_catalogue
 from compositing.figures import draw_stack, figure_path
-from compositing.monthly import BUFFER, MASKED
 from compositing.plan import (
     Plan,
     as_json,
@@ -22,51 +21,12 @@ from compositing.plan import (
     overflights,
     too_many,
 )
-from compositing.reading import RESAMPLING, Reader
+from compositing.reading import Reader
+from compositing.request import completed, months_after, parse_months, request_of
 from compositing.table import read_table, records_of, row_of, table_path, write_table
-from compositing.windows import METHODS, Job, Look, Task, composite_window
+from compositing.windows import Job, Look, Task, composite_window
 from utils.errors import InputError
 from utils.workers import open_workers, stream
-
-WINDOW = 1024  # pixels on a side: 4 x 4 chunks
-MISSING_ALLOWED = 3  # scenes
-
-
-@dataclass(frozen=True)
-class Request:
-    """What decides the pixels of a stack. An interrupted run goes on only with the same."""
-
-    bbox: tuple | None = None
-    area: str | None = None
-    like: str | None = None
-    months: str | None = None
-    extend: str | None = None
-    catalog: str = "planetary-computer"
-    collection: str | None = None
-    mask: tuple = MASKED
-    cloud_buffer: int = BUFFER
-    resampling: str = "bilinear"
-    method: str = "median"
-
-    @property
-    def settings(self):
-        """What is kept in the stack, so that months added later are made alike."""
-        names = ("mask", "cloud_buffer", "resampling", "method")
-        return {name: asdict(self)[name] for name in names} | {"mask": sorted(self.mask)}
-
-
-@dataclass(frozen=True)
-class Way:
-    """How the work is done; none of it changes a pixel. See `composite`."""
-
-    allow_missing: int = MISSING_ALLOWED
-    workers: int = 0
-    scheduler: str | None = None
-    window: int = WINDOW
-    retries: int = 5
-    pause: float = 1
-    timeout: float = 30
-    yes: bool = False
 
 
 def composite(out, *, resume=False, overwrite=False, **choices):
@@ -76,10 +36,10 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     bbox (W, S, E, N in degrees), area (a GeoJSON or GeoPackage file) or like (a raster): where.
     months: 'YYYY-MM:YYYY-MM', both included. extend: 'YYYY-MM' instead, the month up to which the
     stack `out` is continued.
-    catalog, collection: where scenes are looked for.
+    catalog, collection: where scenes are looked for; None: planetary-computer, sentinel-2-l2a.
     mask: classes of the scene classification that are no observation; they grow by cloud_buffer
-    pixels of 10 m.
-    resampling: of bands that do not lie on the grid. method: median or medoid.
+    pixels of 10 m. resampling: of bands that do not lie on the grid. method: median or medoid.
+    What is not given of these is as `request.SETTINGS` says, or as in the stack that is extended.
     allow_missing: unreadable scenes that do not end the run.
     workers, scheduler: as in map.py. window: pixels on a side, a multiple of 256.
     retries, pause (seconds, doubled each time), timeout (seconds): of each file.
@@ -87,19 +47,18 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     Raises InputError.
     """
     out = Path(out)
-    choices = {k: str(v) if isinstance(v, Path) else v for k, v in choices.items()}
-    if choices.get("bbox") is not None:
-        choices["bbox"] = tuple(float(v) for v in choices["bbox"])
-    request = Request(**{k: v for k, v in choices.items() if k in Request.__dataclass_fields__})
-    way = Way(**{k: v for k, v in choices.items() if k not in Request.__dataclass_fields__})
-    check(request, way)
+    request, way = request_of(choices)
     folder = unfinished.work_folder(out)
     begun = (folder / unfinished.PLAN).is_file()
-    if out.exists() and not (begun or request.extend or overwrite):
+    if out.exists() and not begun and not request.extend:
         if resume:
             print(f"{out}: finished already")
             return out
-        raise InputError(f"{out}: exists; --extend YYYY-MM adds months, --overwrite starts over")
+        if not overwrite:
+            raise InputError(
+                f"{out}: exists; --extend YYYY-MM adds months, --overwrite starts over"
+            )
+        store.existing(out)  # nothing else may be overwritten
     with unfinished.held(folder):
         begun = (folder / unfinished.PLAN).is_file()
         if begun and not (resume or overwrite):
@@ -111,44 +70,23 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     return out
 
 
-def check(request, way):
-    """Raise InputError for choices that do not go together."""
-    places = [v for v in (request.bbox, request.area, request.like) if v is not None]
-    if request.extend and (places or request.months):
-        raise InputError("--extend: found with an area or --months; the stack knows both")
-    if not request.extend and (len(places) != 1 or not request.months):
-        raise InputError("expected one of --bbox, --area, --like and with it --months A:B")
-    for value, allowed, name in (
-        (request.method, METHODS, "--method"),
-        (request.resampling, RESAMPLING, "--resampling"),
-    ):
-        if value not in allowed:
-            raise InputError(f"{name} {value}: expected {' or '.join(allowed)}")
-    if way.window % store.CHUNK:
-        raise InputError(f"--window {way.window}: expected a multiple of {store.CHUNK}")
-
-
 def run(out, folder, request, way, go_on):
     """Make the stack in its work folder and publish it."""
-    before, rows = None, []
+    before, rows, settings = None, [], None
     if request.extend:
-        before = store.existing(out)
-        rows = read_table(table_path(out))
+        before, rows = store.existing(out), read_table(table_path(out))
+        settings = before[2]
+    request = completed(request, settings, rows[-1]["catalogue"] if rows else None)
     source = open_catalogue(
         request.catalog, request.collection, retries=way.retries, timeout=way.timeout
     )
-    pauses = tuple(way.pause * 2**i for i in range(way.retries))
-    reader = Reader(source, request.resampling, pauses, way.timeout)
+    reader = Reader(source, request.resampling, way.pauses, way.timeout)
     if go_on:
         plan = unfinished.load_plan(folder, asdict(request))
     else:
         unfinished.clear(folder)
         plan = make_plan(request, way, reader, before, records_of(rows))
-        all_months = months_of_stack(plan, before)
-        check_space(out, plan)
-        with store.writing(out):
-            store.create(folder / "stack", plan.geobox, all_months, request.settings)
-        unfinished.save_plan(folder, asdict(request), as_json(plan))
+        begin(out, folder, request, plan, before)
     plan, counts = compose_all(folder, plan, request, way, reader)
     with store.writing(out):
         if request.extend:
@@ -165,13 +103,9 @@ def run(out, folder, request, way, go_on):
 def make_plan(request, way, reader, before, records):
     """Grid, months, scenes and their offsets."""
     if before is None:
-        geobox, months, first = geobox_of(request), parse_months(request.months), 0
+        geobox, months, first = request.geobox, parse_months(request.months), 0
     else:
-        geobox, old, settings = before
-        if settings != request.settings:
-            raise InputError(
-                f"--extend: the stack was made with {settings}; expected the same flags"
-            )
+        geobox, old, _ = before
         months, first = months_after(old, request.extend), len(old)
     plan = Plan(geobox, months, first, find_scenes(reader.catalogue, geobox, months))
     check_size(plan, reader.catalogue, way.yes)
@@ -181,45 +115,13 @@ def make_plan(request, way, reader, before, records):
     return look_at_scenes(reader, plan, request.mask, records, way.allow_missing)
 
 
-def geobox_of(request):
-    """The grid that was asked for."""
-    if request.like is not None:
-        return grid.geobox_of_raster(request.like)
-    if request.area is not None:
-        return grid.geobox_of_bbox(grid.bbox_of_file(request.area))
-    return grid.geobox_of_bbox(grid.checked_bbox(request.bbox, f"--bbox {request.bbox}"))
-
-
-def parse_month(text):
-    """datetime64[M] of 'YYYY-MM'; raises InputError."""
-    try:
-        if len(text) != 7:
-            raise ValueError
-        return np.datetime64(text, "M")
-    except ValueError:
-        raise InputError(f"month '{text}' found; expected YYYY-MM") from None
-
-
-def parse_months(text):
-    """All months of 'YYYY-MM:YYYY-MM', both included; raises InputError."""
-    first, colon, last = str(text).partition(":")
-    first, last = parse_month(first), parse_month(last if colon else first)
-    if last < first:
-        raise InputError(f"--months {text}: expected the first month before the last")
-    return np.arange(first, last + 1)
-
-
-def months_after(old, text):
-    """Months after those of a stack up to 'YYYY-MM', included; raises InputError."""
-    last = parse_month(text)
-    if last <= old[-1]:
-        raise InputError(f"--extend {text}: the stack goes to {old[-1]}; expected a later month")
-    return np.arange(old[-1] + 1, last + 1)
-
-
-def months_of_stack(plan, before):
-    """Months of the whole stack once it is made."""
-    return plan.months if before is None else np.concatenate([before[1], plan.months])
+def begin(out, folder, request, plan, before):
+    """Write an empty stack and the plan to the work folder."""
+    check_space(out, plan)
+    months = plan.months if before is None else np.concatenate([before[1], plan.months])
+    with store.writing(out):
+        store.create(folder / "stack", plan.geobox, months, request.settings)
+    unfinished.save_plan(folder, asdict(request), as_json(plan))
 
 
 def check_space(out, plan):

@@ -67,7 +67,8 @@ class Reader:
     def used(self, address, use):
         """use(opened file). What was read from the web counts only if all of it came."""
         if not address.startswith("http"):
-            with rasterio.open(address) as source:
+            # GDAL's own reader of S3: rasterio's would need boto3.
+            with rasterio.open(address.replace("s3://", "/vsis3/", 1)) as source:
                 return use(source)
         file = RemoteFile(address, self.catalogue, self.pauses, self.timeout)
         try:

@@ -317,7 +317,9 @@ def test_months_added_later_are_the_same_bytes_and_touch_no_older_file(months):
     out = folder / "grown.zarr"
     composite(out, months="2022-01:2022-03", **how)
     before = {path: path.stat().st_mtime_ns for path in out.glob("reflectance/[0-9]*/**/*")}
-    added = {"catalog": how["catalog"], "window": 256, "extend": "2022-05", **PLAIN}
+    added = {"window": 256, "extend": "2022-05"}  # the rest is as in the stack
+    with pytest.raises(InputError, match="--cloud-buffer 9: the stack to extend was made with 0"):
+        composite(out, cloud_buffer=9, **added)
     killed_at("store.move", 3, out, **added)
     assert len(open_stack(out).months) == 3  # as it was, until all is there
     composite(out, resume=True, **added)
@@ -468,7 +470,7 @@ LINES = [  # what is asked for, and words of the one line that it ends in
     ({"months": "2030-01:2030-02"}, "no scene of"),
     ({"catalog": "nowhere.json"}, "planetary-computer, earth-search, cdse"),
     ({"catalog": "http://127.0.0.1:9/stac"}, "cannot be read"),
-    ({"catalog": "cdse"}, "CDSE_S3_ACCESS_KEY"),
+    ({"catalog": "cdse"}, "AWS_ACCESS_KEY_ID"),
     ({"window": 300}, "multiple of 256"),
     ({"method": "mean"}, "median or medoid"),
     ({"extend": "2022-05"}, "the stack knows both"),
