@@ -122,20 +122,30 @@ def test_too_few_sites_are_said_to_be_few(samples):
     assert len(split_samples(two, "site", test=0)["validation"]) == 5
 
 
-def test_the_split_is_the_most_even_of_many_draws():
-    """One class stands at four of forty sites: every part must have months of it."""
+def rare_class(prefix=""):
+    """400 series at forty sites. Class 2 stands at four of the sites, class 1 at none."""
     samples = make_samples(400)
-    site = np.array([f"s{i // 10}" for i in range(400)])
-    y = np.zeros((400, 24), np.int8)
-    y[np.isin(site, ["s3", "s11", "s19", "s27"])] = 1
-    samples = dataclasses.replace(samples, y=y, site=site)
+    site = np.array([f"{prefix}s{i // 10}" for i in range(400)])
+    rare = np.isin(site, [f"{prefix}s{number}" for number in (3, 11, 19, 27)])
+    y = np.repeat(np.where(rare, 2, 0)[:, None], 24, axis=1).astype(np.int8)
+    return dataclasses.replace(samples, y=y, site=site)
+
+
+def test_the_split_is_the_most_even_of_many_draws():
+    samples = rare_class()
     for seed in range(6):
         parts = split_samples(samples, "site", seed=seed)
-        assert all((y[rows] == 1).any() for rows in parts.values())
-        assert [round(1e3 * (y[parts[part]] == 1).mean()) for part in ("validation", "test")] == [
-            167,
-            167,
-        ]
+        for part in ("validation", "test"):  # six sites each, of which one holds the rare class
+            assert (samples.y[parts[part]] == 2).mean() == pytest.approx(1 / 6)
+
+
+def test_the_sites_beside_a_held_out_province_are_split_evenly_too():
+    samples = rare_class("A_")
+    samples.site[:100] = "B_s1"  # with one site of the rare class
+    for seed in range(6):
+        parts = split_samples(samples, "province:B", seed=seed)
+        assert (parts["test"] == np.arange(100)).all()
+        assert (samples.y[parts["validation"]] == 2).any()
 
 
 def test_coordinates_that_are_no_place_are_refused(samples):
