@@ -1,13 +1,13 @@
-"""How fast map.py is, as a ratio to its own network with all series in memory, and how much memory it takes.
+"""How fast map.py is beside its own network with all series in memory, and its use of memory.
 
-    python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16      # ratio, peak memory
-    python benchmarks/map_speed.py --samples coast_train.npz --scaling                # one worker, two workers
+    python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16   # ratio, memory
+    python benchmarks/map_speed.py --samples coast_train.npz --scaling   # one worker, two workers
 
-Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, maps it from start to end, and before and
-after that labels the same series straight from memory. Writes map_speed.csv beside this script.
+Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, and maps the stack from
+start to end. Before and after that, it labels the same series straight from memory. Writes
+map_speed.csv beside this script.
 """
 
-import argparse
 import csv
 import os
 import re
@@ -29,6 +29,7 @@ import models  # noqa: E402
 from data_loader import BANDS, NO_OBSERVATION, load_samples  # noqa: E402
 from models.label import BATCH  # noqa: E402
 from utils.errors import InputError, run_main  # noqa: E402
+from utils.flags import Parser, number  # noqa: E402
 from utils.memory import keep_memory  # noqa: E402
 from utils.workers import cores  # noqa: E402
 
@@ -47,18 +48,14 @@ COLUMNS = (
 )
 
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
-    )
+def make_parser():
+    parser = Parser(__doc__)
     parser.add_argument(
         "--samples", default="dataset/urban.npz", help="real series to tile, 48 months or more"
     )
     parser.add_argument("--weights", default="model_data/urban.safetensors", help="network")
     parser.add_argument(
-        "--megapixels", type=float, nargs="+", default=[4], help="sizes of the stacks"
+        "--megapixels", type=number(above=0), nargs="+", default=[4], help="sizes of the stacks"
     )
     parser.add_argument(
         "--scaling", action="store_true", help="one Dask worker on one core against two on two"
@@ -66,13 +63,13 @@ def arguments():
     parser.add_argument(
         "--work",
         default=tempfile.gettempdir(),
-        help="folder for the stacks, about 1 GB a megapixel",
+        help="folder for the stacks, about 1 GB per megapixel",
     )
-    return parser.parse_args()
+    return parser
 
 
 def main():
-    args = arguments()
+    args = make_parser().parse_args()
     net = models.load(args.weights)
     samples = load_samples(args.samples, bands=net.card["bands"])
     if samples.x.shape[2] < MONTHS or tuple(net.card["bands"]) != BANDS:
@@ -120,19 +117,16 @@ def make_stack(path, series, side):
     )
     for top in range(0, side, CHUNK):
         for left in range(0, side, CHUNK):
-            pixels = ((top + np.arange(CHUNK))[:, None] * side + left + np.arange(CHUNK)) % len(
-                series
-            )
-            cube[:, :, top : top + CHUNK, left : left + CHUNK] = series[pixels].transpose(
-                3, 2, 0, 1
-            )
+            down = (top + np.arange(CHUNK))[:, None]
+            across = left + np.arange(CHUNK)
+            pixels = (down * side + across) % len(series)
+            block = series[pixels].transpose(3, 2, 0, 1)
+            cube[:, :, top : top + CHUNK, left : left + CHUNK] = block
     return path
 
 
 def measure(net, series, stack, side, weights, workers, on_cores):
-    """One row of the table: the map's rate beside the network's own, on the same cores, in the same
-    minutes.
-    """
+    """One row of the table: the rate of the map beside that of the network on the same cores."""
     before = in_memory(net, series, on_cores)
     seconds, labelling, peak = run_map(stack, weights, workers, on_cores)
     after = in_memory(net, series, on_cores)
@@ -152,7 +146,7 @@ def measure(net, series, stack, side, weights, workers, on_cores):
 
 
 def in_memory(net, series, on_cores, seconds=10):
-    """Series a second of the network alone, with the series in memory."""
+    """Series per second of the network alone, with the series in memory."""
     keep_memory()  # as map.py does
     torch.set_num_threads(on_cores)
     x = np.ascontiguousarray(np.resize(series, (8 * BATCH, *series.shape[1:])))
@@ -165,8 +159,9 @@ def in_memory(net, series, on_cores, seconds=10):
 
 
 def run_map(stack, weights, workers, on_cores):
-    """Run map.py on so many cores; returns seconds from start to end, series a second labelled,
-    peak memory in GB.
+    """Run map.py on so many cores.
+
+    Returns seconds from start to end, series labelled per second, peak memory in GB.
     """
     chosen = sorted(os.sched_getaffinity(0))[:on_cores]
     with tempfile.TemporaryDirectory(dir=stack.parent) as out, tempfile.TemporaryFile("w+") as said:
