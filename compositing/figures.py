@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import zarr
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from compositing.store import existing
 from utils.bands import BANDS, NO_OBSERVATION
@@ -54,20 +56,19 @@ def true_colour(images):
 
 def draw_stack(stack):
     """Draw the picture of a stack beside it."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
     _, months, _ = existing(stack)
     images, means = thumbnails(stack, months)
     colours = true_colour(images)
     years = months.astype("datetime64[Y]")
     place = (years - years[0]).astype(int), (months - years).astype(int)
     rows = place[0][-1] + 1
-    figure = Figure(figsize=(12, 2.4 + 1.15 * rows), layout="constrained")
-    top, below = figure.subfigures(2, 1, height_ratios=[2.2, 1.15 * rows + 0.2])
+    figure = Figure(figsize=(12, 2.65 + 1.15 * rows), layout="constrained")
+    top, below = figure.subfigures(2, 1, height_ratios=[2.2, 1.15 * rows + 0.45])
     draw_bars(top.subplots(), months, means, Path(stack).name)
+    below.suptitle(
+        "True colour of each month (grey: no observation), all months with the same stretch",
+        fontsize=10,
+    )
     axes = below.subplots(rows, COLUMNS, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -83,6 +84,7 @@ def draw_bars(axis, months, means, name):
     axis.bar(np.arange(len(months)), means, width=0.8, color="#3b6ea5")
     axis.set_title(f"{name}: clear looks of a pixel in each month (mean of the area)", fontsize=10)
     axis.set_ylabel("clear looks")
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     every = max(1, len(months) // 16)
     axis.set_xticks(np.arange(0, len(months), every), [str(m) for m in months[::every]], fontsize=7)
     axis.set_xlim(-0.6, len(months) - 0.4)

@@ -117,7 +117,7 @@ def check(request, way):
 def completed(request, settings, catalogue):
     """The request with all that was not given: from the stack that is extended, else the defaults.
 
-    settings: those of the stack, None for a new one; catalogue: of the stack's last scenes, or None.
+    settings: those of the stack, None for a new one; catalogue: of the stack's last scenes.
     Raises InputError where the request asks for other settings than the stack's.
     """
     usual = SETTINGS if settings is None else settings
