@@ -30,13 +30,13 @@ class Sample:
     stratum  (n,) int     position of the point's stratum
     area     (n,) float   ground area of the point's pixel, hectares
     pixels   (H,) float   pixels of each stratum; each stratum holds at least one point
-    hectares float        area of all strata
+    hectares (H,) float   ground area of each stratum
     """
 
     stratum: np.ndarray
     area: np.ndarray
     pixels: np.ndarray
-    hectares: float
+    hectares: np.ndarray
 
     def __len__(self):
         return len(self.stratum)
@@ -47,9 +47,15 @@ class Sample:
         return np.bincount(self.stratum, minlength=len(self.pixels))
 
     @property
-    def expansion(self):
-        """Pixels that each point stands for: (n,)."""
-        return (self.pixels / self.counts)[self.stratum]
+    def weight(self):
+        """Hectares that each point stands for, (n,); those of a stratum sum to its area."""
+        drawn = np.bincount(self.stratum, self.area, len(self.pixels))
+        return self.area * (self.hectares / drawn)[self.stratum]
+
+    @property
+    def total(self):
+        """Hectares of all strata."""
+        return float(self.hectares.sum())
 
     def take(self, rows):
         """Return the Sample of these points only; every stratum must keep a point."""
@@ -119,11 +125,11 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
     """
     part = _columns(part)
     whole = np.broadcast_to(_columns(whole), part.shape)
-    weight = (sample.area * sample.expansion)[:, None]
+    weight = sample.weight[:, None]
     above, below = (weight * part).sum(axis=0), (weight * whole).sum(axis=0)  # (K,)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = above / below
-        residuals = (part - value * whole) * sample.area[:, None]
+        residuals = part - value * whole
         sums = np.zeros((4, len(value)))
         for stratum in range(len(sample.pixels)):
             inside = sample.stratum == stratum
@@ -149,24 +155,29 @@ def _stratum_sums(sample, stratum, residuals, value, possible):
     """
     inside = sample.stratum == stratum
     count, pixels = inside.sum(), sample.pixels[stratum]
-    hectares = sample.area[inside].mean()
+    hectares = sample.hectares[stratum] / pixels  # of a pixel
     share = count / pixels
     remaining = 1 - share if share > SMALL_SHARE else 1.0
     factor = pixels**2 * remaining / count
     # One point shows no variance: that of all points stands in, and the report warns.
     rows = inside if count > 1 else np.ones(len(inside), bool)
-    plain, doubtful = _spreads(residuals[rows], hectares, value, possible)
+    plain, doubtful = _spreads(residuals[rows], sample.area[rows], value, possible)
+    factor = factor * hectares**2
     doubt = ADDED * possible * hectares / share * (remaining > 0)
     freedom = max(count - 1, 1)
     return np.array([factor * plain, factor * doubtful, (factor * plain) ** 2 / freedom, doubt])
 
 
-def _spreads(residuals, hectares, value, possible):
-    """Variance of residuals (n, K) in a stratum, plain and with the added doubt: two of (K,)."""
-    count, middle = len(residuals), residuals.mean(axis=0)
-    squares = ((residuals - middle) ** 2).sum(axis=0)
-    right = hectares * (1 - value) - middle
-    wrong = -hectares * value - middle
+def _spreads(residuals, area, value, possible):
+    """Variance of residuals (n, K) in a stratum, plain and with the added doubt: two of (K,).
+
+    area (n,): of the pixels; a larger one weighs more, in the mean and in the spread.
+    """
+    count = len(residuals)
+    size = (area / area.mean())[:, None]
+    middle = (size * residuals).mean(axis=0)
+    squares = (size**2 * (residuals - middle) ** 2).sum(axis=0)
+    right, wrong = 1 - value - middle, -value - middle
     doubt = ADDED * possible * (right**2 + wrong**2)
     plain = squares / (count - 1) if count > 1 else np.full(len(value), np.nan)
     more = 2 * ADDED * possible
@@ -175,7 +186,7 @@ def _spreads(residuals, hectares, value, possible):
 
 def largest_part(sample, part):
     """Share of an estimated total that its heaviest single point carries: (K,)."""
-    carried = _columns(part) * (sample.area * sample.expansion)[:, None]
+    carried = _columns(part) * sample.weight[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         return carried.max(axis=0) / carried.sum(axis=0)
 

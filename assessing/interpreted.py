@@ -83,11 +83,10 @@ def sample_of(design, rows):
                 f"Stratum '{each['name']}' has one point, which shows no variance: that of all "
                 "points stands in for it."
             )
-    hectares = design.of_strata("hectares")[there].sum()
     sample = Sample(
         np.searchsorted(there, stratum),
         design.column("hectares")[rows],
         design.of_strata("pixels")[there],
-        float(hectares),
+        design.of_strata("hectares")[there],
     )
     return sample, lines

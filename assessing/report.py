@@ -63,7 +63,7 @@ def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
 
     rows = class_rows(points.sample, mapped, points.labels, design.months, design.classes)
     rows += change_rows(points.sample, mapped, points.labels, design.classes)
-    areas = areas_of(rows, points.sample.hectares, mapped_areas(chosen, design))
+    areas = areas_of(rows, points.sample.total, mapped_areas(chosen, design))
     accuracies = [row for row in rows if row.measure != AREA]
     dates = date_rows(points.sample, dates_of(mapped, points.labels, apart))
     warnings = points.warnings + heavy_points(points, design)

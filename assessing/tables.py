@@ -43,7 +43,7 @@ def report_text(design, chosen, reference, points, accuracies, areas, dates, war
     parts = [
         f"# Accuracy of {chosen.folder.name}\n",
         f"{len(points.rows)} interpreted points of {len(design.points['id'])}, "
-        f"{len(design.strata)} strata, {points.sample.hectares:,.1f} ha, {first} to {last}. "
+        f"{len(design.strata)} strata, {points.sample.total:,.1f} ha, {first} to {last}. "
         f"Reference: {reference.name}. {design.outside:,.1f} ha of the grid lie outside the strata "
         "(no label, or nodata) and are not assessed.\n",
         warning_text(warnings),

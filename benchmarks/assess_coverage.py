@@ -103,7 +103,7 @@ def coverage(points, samples, seed):
     stratum, changed = strata_of_map(mapped)
     pixels = np.bincount(stratum)
     members = [np.flatnonzero(stratum == number) for number in range(len(pixels))]
-    census = Sample(stratum, np.full(PIXELS, HECTARES), pixels, PIXELS * HECTARES)
+    census = Sample(stratum, np.full(PIXELS, HECTARES), pixels, pixels * HECTARES)
     true = {name: value for _, name, value, *_ in figures(census, mapped, truth)}
     counts = allocate(points, pixels, expected_spread(changed), MINIMUM)
     results = {}

@@ -21,14 +21,14 @@ def olofsson():
     """The sample of the worked example, its map and its reference classes."""
     mapped, reference = (np.repeat(side.ravel(), OLOFSSON.ravel()) for side in np.indices((4, 4)))
     hectares = np.full(len(mapped), 0.09)
-    sample = Sample(mapped, hectares, OLOFSSON_PIXELS, OLOFSSON_PIXELS.sum() * 0.09)
+    sample = Sample(mapped, hectares, OLOFSSON_PIXELS, OLOFSSON_PIXELS * 0.09)
     return sample, mapped, reference
 
 
 def stehman():
     stratum = np.repeat(np.arange(4), 10)
     pixels = np.array([40_000, 30_000, 20_000, 10_000])
-    sample = Sample(stratum, np.ones(40), pixels, 100_000)
+    sample = Sample(stratum, np.ones(40), pixels, pixels)
     return sample, np.array(list(STEHMAN_MAP)), np.array(list(STEHMAN_REFERENCE))
 
 
@@ -50,7 +50,7 @@ def test_the_example_of_olofsson_2014_comes_out_as_printed():
 
     area = ratio(sample, is_reference)
     assert (area.value[0] * OLOFSSON_PIXELS.sum()).round() == 235_086
-    hectares, margin = area.value * sample.hectares, area.margin * sample.hectares
+    hectares, margin = area.value * sample.total, area.margin * sample.total
     assert hectares.round().tolist() == [21_158, 11_686, 285_770, 581_386]
     assert margin.round().tolist() == [6_158, 3_756, 15_510, 16_282]
 
@@ -80,7 +80,7 @@ def test_shares_of_a_class_and_of_the_rest_add_up_and_stay_between_0_and_1(answe
     stratum = np.repeat(np.arange(len(answers)), [len(each) for each in answers])
     yes = np.concatenate(answers)
     pixels = np.arange(1, len(answers) + 1) * (size + 12)
-    sample = Sample(stratum, np.full(len(yes), 0.01), pixels, pixels.sum() * 0.01)
+    sample = Sample(stratum, np.full(len(yes), 0.01), pixels, pixels * 0.01)
     one, other = ratio(sample, yes), ratio(sample, ~yes)
     np.testing.assert_allclose(one.value + other.value, 1)
     np.testing.assert_allclose(one.error, other.error, atol=1e-12)
@@ -89,19 +89,19 @@ def test_shares_of_a_class_and_of_the_rest_add_up_and_stay_between_0_and_1(answe
 
 
 def test_a_stratum_drawn_completely_leaves_no_error():
-    sample = Sample(np.zeros(20, int), np.ones(20), np.array([20]), 20.0)
+    sample = Sample(np.zeros(20, int), np.ones(20), np.array([20]), np.array([20.0]))
     assert ratio(sample, np.arange(20) < 5).error[0] == 0
 
 
 def test_pixels_of_unequal_area_count_by_their_area():
     # On a grid in degrees, pixels far from the equator are smaller.
     area = np.array([1.0, 1.0, 3.0, 3.0])
-    sample = Sample(np.zeros(4, int), area, np.array([4000]), 8000.0)
+    sample = Sample(np.zeros(4, int), area, np.array([4000]), np.array([8000.0]))
     assert ratio(sample, np.array([0, 0, 1, 1])).value[0] == pytest.approx(0.75)
 
 
 def test_when_all_points_agree_the_interval_still_has_a_width():
-    sample = Sample(np.zeros(30, int), np.ones(30), np.array([30_000]), 30_000.0)
+    sample = Sample(np.zeros(30, int), np.ones(30), np.array([30_000]), np.array([30_000.0]))
     estimate = ratio(sample, np.ones(30))
     low, high = estimate.share_interval()
     assert estimate.error[0] == 0 and 0.8 < low[0] < 0.92 and high[0] == 1
@@ -110,5 +110,15 @@ def test_when_all_points_agree_the_interval_still_has_a_width():
 def test_a_lone_point_of_a_stratum_takes_the_variance_of_all_points():
     stratum = np.array([0] * 10 + [1])
     yes = np.array([0, 1] * 5 + [1])
-    sample = Sample(stratum, np.ones(11), np.array([1000, 1000]), 2000.0)
+    sample = Sample(stratum, np.ones(11), np.array([1000, 1000]), np.array([1000.0, 1000.0]))
     assert ratio(sample, yes).error[0] > 0.2
+
+
+def test_the_interval_allows_for_a_rare_class_that_no_point_of_a_large_stratum_met():
+    # A point of the large stratum stands for 400 pixels: 0.4 % of the area, a quarter of the class.
+    stratum = np.repeat([0, 1], [250, 30])
+    pixels = np.array([100_000, 2_000])
+    sample = Sample(stratum, np.ones(280), pixels, pixels.astype(float))
+    area = ratio(sample, (stratum == 1) & (np.arange(280) < 277))
+    high = area.share_interval()[1]
+    assert high - area.value > 400 / 102_000 > 1.5 * area.margin

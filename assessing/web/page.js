@@ -13,7 +13,7 @@ let kept = true;
 const KEYS = [
   ["← →", "month before, next month"],
   ["Shift ← →", "a year back, a year on"],
-  ["Enter", "the cover changes in this month: a new segment begins (again: no change)"],
+  ["Enter", "(or a double click on a picture) the cover changes in this month: a new segment begins (again: no change)"],
   ["1 2 3 …", "class of the segment"],
   ["s d c", "sure, unsure (doubtful), cannot tell"],
   ["n p", "next point, previous point"],
@@ -313,6 +313,7 @@ function buildFilm() {
       thumb.style.gridColumn = Number(name.slice(5)) + 1;
       thumb.append(document.createElement("i"));
       thumb.onclick = () => toMonth(at);
+      thumb.ondblclick = change;
       row.append(thumb);
     });
     find("film").append(row);
