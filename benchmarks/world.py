@@ -67,7 +67,7 @@ def leave_out(args):
     """One network a fold; then the temperature and the cost over all of them."""
     simulated = [load_samples("dataset/urban.npz"), load_samples(args.simulated)]
     settings = replace(SETTINGS, epochs=args.epochs)
-    labelled, stable, nets = [], [changsha(args.shared, "changsha_stable")], []
+    labelled, nets = [], []
     for fold in FOLDS:
         path = HERE / "runs" / f"world-without-{fold[0]}.safetensors"
         if not path.is_file():  # else taken up again after an interruption
@@ -80,8 +80,9 @@ def leave_out(args):
             x, own, _ = read_real(args.shared, name)
             labelled.append((scores_of(net, x), own))
     temperature = choose_temperature(labelled)
-    roofs = scores_of(nets[0], stable[0])
-    cost = choose_cost([*(scores for scores, _ in labelled), roofs], temperature)
+    roofs = changsha(args.shared, "changsha_stable")  # trains nothing: stable for every network
+    stable = [[scores] for scores, _ in labelled] + [[scores_of(net, roofs) for net in nets]]
+    cost = choose_cost(stable, temperature)
     rows = []
     for fold, net in zip(FOLDS, nets, strict=True):
         soften(net, temperature, cost)

@@ -93,7 +93,7 @@ def test_cost_is_the_least_that_keeps_stable_series_stable():
     scores = torch.zeros(100, 2, 12)
     scores[:, 0] = 1
     scores[:50, 1, 6] = 4  # an odd month in half of them, worth 3 nats, two changes
-    cost = world.choose_cost([scores], 1.0)
+    cost = world.choose_cost([[scores]], 1.0)
     assert cost == 1.5
 
 
