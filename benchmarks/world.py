@@ -13,6 +13,7 @@ cost of a change, which are chosen over all sets together. The Landsat sets trai
 import json
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import models
 from data_loader import load_samples
 from mapping.stack import open_stack
 from models.unfamiliar import learn
+from training.loop import best_row
 from training.mixture import REAL, TEST_ONLY, read_real, real_samples, together
 from training.world import (
     SETTINGS,
@@ -41,6 +43,7 @@ from utils.flags import Parser, whole_number
 from utils.metrics import filtered_scores
 
 HERE = Path(__file__).parent
+PARTS = ("train", "validation", "test")
 # Rondonia was sampled twice: whoever leaves out one set leaves out the other.
 FOLDS = (("flanders",), ("east_africa",), ("roraima",), ("rondonia", "rondonia_7bands"))
 
@@ -112,14 +115,21 @@ def train(args):
     net.card["without"] = lost_without(net, test)
     net.card["familiar"] = learn(familiar_series(simulated, args.shared))
     labels, _ = models.label(net, test.x)
-    metrics = {"simulated test sites": filtered_scores(test.y, labels, len(test.legend))}
+    metrics = {"test": filtered_scores(test.y, labels, len(test.legend))}
     training = {
-        "data": "dataset/urban.npz, simulate.py --region world, real: " + ", ".join(REAL),
+        "data": "dataset/urban.npz",
+        "also": f"dataset/simulate.py --region world, {len(simulated[1])} series",
+        "real": list(REAL),
+        "split": "site",
+        "seed": 0,
+        "parts": {part: part_of(simulated[:1], part).ids.tolist() for part in PARTS},
         "settings": vars(settings),
         "epochs": len(history),
+        "best_epoch": int(history["epoch"].iloc[best_row(history, settings)]),
         "minutes": round(history["seconds"].sum() / 60, 2),
         "cpu_minutes": round(history["cpu_seconds"].sum() / 60, 2),
         "parameters": models.count_parameters(net),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     models.save(args.weights, net, training=training, metrics=metrics)
 
@@ -133,11 +143,12 @@ def familiar_series(simulated, folder):
 def score(args):
     """Scores of a weights file on every real set; those it was trained on are marked."""
     net = models.load(args.weights)
-    trained = (net.card.get("training") or {}).get("data", "")
+    trained = (net.card.get("training") or {}).get("real", [])
     rows = []
     for name in [*REAL, *TEST_ONLY]:
-        known = name in trained.split(": ")[-1].split(", ")
-        rows.append({"set": name, "trained on": known, **score_set(net, args.shared, name)})
+        rows.append(
+            {"set": name, "trained on": name in trained, **score_set(net, args.shared, name)}
+        )
     for name in ("changsha_stable", "changsha_development"):
         labels, _ = models.label(net, changsha(args.shared, name))
         moving = float((labels[:, 1:] != labels[:, :-1]).any(1).mean())
