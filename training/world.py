@@ -27,7 +27,7 @@ SETTINGS = Settings(
 )
 TEMPERATURES = np.round(np.geomspace(1, 6, 30), 2)
 COSTS = np.arange(0, 20.1, 0.25)  # nats, after the scores are divided by the temperature
-STABLE = 0.05  # share of the stable series of a set that may change
+STABLE = 0.02  # share of the stable series that may change
 # Bands that sensors and stacks lack, for which the card says what that costs.
 LACKING = (
     "B2",
@@ -86,17 +86,17 @@ def choose_temperature(left_out):
 
 
 def choose_cost(stable, temperature):
-    """Least cost of a change with which no more than STABLE of the stable series of any set change.
+    """Least cost of a change with which no more than STABLE of the stable series change.
 
-    stable: for each set a list of scores (N, K, T), one of each network that was asked, whose shares
-    are averaged.
+    stable: for each set a list of scores (N, K, T), one of each network that was asked. The share is
+    the mean over the networks, then over the sets.
     """
     for cost in COSTS:
         shares = [
             np.mean([changing(decode(scores / temperature, cost)) for scores in each])
             for each in stable
         ]
-        if max(shares) <= STABLE:
+        if np.mean(shares) <= STABLE:
             break
     return float(cost)
 
