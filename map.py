@@ -29,7 +29,7 @@ def make_parser():
     )
     parser.add_argument(
         "--weights",
-        default="model_data/urban.safetensors",
+        default="model_data/world.safetensors",
         help="network, a file that run.py wrote",
     )
     parser.add_argument("--out", help="folder of the map; None: maps/NAME OF STACK")
