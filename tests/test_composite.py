@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,20 +23,23 @@ from hypothesis.extra.numpy import arrays
 from planetary_computer import sas
 from rasterio.warp import transform
 
-from compositing import composite
-from compositing.catalogues import PlanetaryComputer
+from compositing import composite, offsets
+from compositing.catalogues import Cdse, PlanetaryComputer
 from compositing.monthly import MISSING, grown, median, medoid, reflectance
 from compositing.reading import Reader, Unreadable
 from compositing.remote import HEADERS_KEPT
+from compositing.scenes import scene_of
 from mapping.stack import open_stack
 from tests.conftest import assert_one_clear_line, run_script
 from tests.stac_scenes import (
     FINE,
+    LEFT,
     NAMES,
     SIDE,
     SceneSpec,
     bbox_of,
     classes,
+    item_of,
     truth,
     write_catalogue,
 )
@@ -234,6 +238,37 @@ def test_the_offset_is_right_whatever_the_metadata_say(tmp_path, metadata):
     assert_month_is(out, 0, specs)
 
 
+def test_an_old_baseline_keeps_its_values_and_a_wrong_one_shows_beside_earlier_scenes():
+    land = np.random.default_rng(0).integers(100, 2000, (4, 40, 40)).astype(np.uint16)
+    clear = np.ones((40, 40), bool)
+    dark, light = offsets.look(land, clear), offsets.look(land + np.uint16(1000), clear)
+    bright = offsets.look(land + np.uint16(2500), clear)
+    scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
+    assert offsets.decide(scene, light, [], []).offset == 0  # nothing to compare with
+    known = [dark.dark] * 3
+    assert offsets.decide(scene, light, known, []).offset == -1000
+    assert offsets.decide(scene, dark, known, []).offset == 0
+    assert offsets.decide(scene, bright, known, []).offset == 0
+    desert = replace(scene, baseline="05.10", catalogue_offset=-1000, offset_applied=False)
+    assert offsets.decide(desert, bright, [], []).offset == -1000  # as the metadata say
+    assert offsets.decide(desert, bright, [bright.dark] * 3, []).offset == 0
+    assert offsets.decide(desert, bright, [], [0, 0]).offset == 0
+    assert offsets.decide(desert, bright, [], [0, -1000]).offset == -1000
+
+
+def test_halves_of_a_tile_and_neighbouring_tiles_are_no_twins(tmp_path):
+    how = {"time": "2021-03-05T10:50:00Z", "baseline": "05.10", "added": 1000}
+    west = SceneSpec(**how, side=32)
+    east = SceneSpec(**how | {"time": "2021-03-05T10:50:14Z"}, left=LEFT + 320, side=32)
+    other = SceneSpec(**how | {"tile": "31UES"}, left=LEFT + 160, side=32, level=400)
+    catalogue = write_catalogue(tmp_path, [west, east, other])
+    out = tmp_path / "fields.zarr"
+    composite(out, bbox=bbox_of(west, east), months="2021-03:2021-03", catalog=catalogue, **PLAIN)
+    assert {row["used"] for row in rows_of(out).values()} == {"yes"}
+    assert zarr.open_group(str(out), mode="r")["looks"][0].max() == 1  # one light, one look
+    assert_month_is(out, 0, [west])
+
+
 def test_the_newest_baseline_of_a_sensing_counts_and_the_other_is_named(tmp_path):
     old = SceneSpec("2021-03-05T10:50:00Z", level=300)
     new = SceneSpec("2021-03-05T10:50:21Z", baseline="05.00", added=1000)
@@ -419,6 +454,26 @@ def test_expired_tokens_are_renewed_in_one_place(tmp_path, monkeypatch):
             )
         assert "sig=" not in str(caught.value)
     assert bytes_of(tmp_path / "signed.zarr") == bytes_of(tmp_path / "plain.zarr")
+
+
+def test_files_in_a_bucket_are_read_with_the_keys_of_the_environment(tmp_path, monkeypatch):
+    specs = [SceneSpec("2022-03-05T10:50:00Z")]
+    catalogue = write_catalogue(tmp_path, specs)
+    how = {"bbox": bbox_of(specs[0]), "months": "2022-03:2022-03", **PLAIN}
+    composite(tmp_path / "plain.zarr", catalog=catalogue, **how)
+    items = json.loads(catalogue.read_text())
+    for asset in items["features"][0]["assets"].values():
+        asset["href"] = asset["href"].replace("./", "s3://container/")
+    catalogue.write_text(json.dumps(items))
+    with file_server(tmp_path) as files:
+        endpoint = {"AWS_S3_ENDPOINT": files.url.removeprefix("http://"), "AWS_HTTPS": "NO"}
+        monkeypatch.setattr(Cdse, "endpoint", endpoint)
+        monkeypatch.setattr(Cdse, "address", str(catalogue))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        composite(tmp_path / "bucket.zarr", catalog="cdse", pause=0.01, **how)
+        assert len(files.asked) == 11
+    assert bytes_of(tmp_path / "bucket.zarr") == bytes_of(tmp_path / "plain.zarr")
 
 
 def test_an_area_over_a_utm_border_is_one_stack(tmp_path):
