@@ -5,7 +5,8 @@
     python benchmarks/world.py --leave-out          # train without each real set, one after another
     python benchmarks/world.py --train              # then make model_data/world.safetensors
 
-Writes benchmarks/world.csv (weights that ship) and benchmarks/world_left_out.csv. A set that is
+Writes benchmarks/world.csv (weights that ship; world_NAME.csv for other --weights) and
+benchmarks/world_left_out.csv. A set that is
 left out is seen by no training and chooses nothing of its own network but the temperature and the
 cost of a change, which are chosen over all sets together. The Landsat sets train nothing.
 """
@@ -153,7 +154,8 @@ def score(args):
         labels, _ = models.label(net, changsha(args.shared, name))
         moving = float((labels[:, 1:] != labels[:, :-1]).any(1).mean())
         rows.append({"set": name, "trained on": False, "series": len(labels), "changing": moving})
-    show(pd.DataFrame(rows), HERE / "world.csv")
+    other = "" if args.weights.stem == "world" else f"_{args.weights.stem}"
+    show(pd.DataFrame(rows), HERE / f"world{other}.csv")
 
 
 def score_set(net, folder, name):

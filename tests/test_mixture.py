@@ -1,5 +1,7 @@
 """Real series made as long as the simulated ones, and what is chosen on sets that are left out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 import models
 from data_loader import Samples
+from models.unfamiliar import unfamiliarity
 from training import mixture, world
 from utils.bands import BANDS
 from utils.legend import URBAN
@@ -114,3 +117,18 @@ def test_class_of_most_months_is_scored():
     assert found["OA"] == pytest.approx(2 / 3)
     assert found["macro_F1"] == pytest.approx((2 / 3 + 2 / 3) / 2)
     assert found["changing"] == pytest.approx(2 / 3)
+
+
+def test_weights_that_ship_label_landsat_series_that_no_training_saw(shared):
+    net = models.load(Path(__file__).parents[1] / "model_data" / "world.safetensors")
+    x, own, _ = mixture.read_real(shared, "pantanal_landsat")
+    found = world.series_scores(models.label(net, x)[0], own)
+    assert found["OA"] > 0.85 and found["macro_F1"] > 0.8 and found["changing"] < 0.02
+
+
+def test_weights_that_ship_say_what_missing_bands_cost_and_what_is_strange():
+    net = models.load(Path(__file__).parents[1] / "model_data" / "world.safetensors")
+    assert set(net.card["without"]) == set(world.LACKING)
+    assert max(net.card["without"].values()) < 8
+    assert (unfamiliarity(net, np.full((3, 10, 24), 12_000, np.float32)) > 1).all()
+    assert set(net.card["training"]["real"]) == set(mixture.REAL)
