@@ -65,11 +65,20 @@ def scope_rows(sample, scope, mapped, reference, names):
     in_map = class_shares(mapped, classes)  # (n, K) share of the months
     in_reference = class_shares(reference, classes)
     both = class_shares(np.where(right, reference, -1), classes)
+    overall = ratio(sample, right.mean(axis=1))
+    rows = rows_of(scope, OVERALL, [""], overall)
+    return rows + three_rows(sample, scope, names, in_map, in_reference, both)
+
+
+def three_rows(sample, scope, names, in_map, in_reference, both):
+    """User's and producer's accuracy and area of K classes, each (n, K), what each point says."""
+    users = ratio(sample, both, in_map, from_map=True)
+    producers = ratio(sample, both, in_reference)
+    area = ratio(sample, in_reference)
     return [
-        *rows_of(scope, OVERALL, [""], ratio(sample, right.mean(axis=1))),
-        *rows_of(scope, USERS, names, ratio(sample, both, in_map, from_map=True)),
-        *rows_of(scope, PRODUCERS, names, ratio(sample, both, in_reference)),
-        *rows_of(scope, AREA, names, ratio(sample, in_reference)),
+        *rows_of(scope, USERS, names, users),
+        *rows_of(scope, PRODUCERS, names, producers),
+        *rows_of(scope, AREA, names, area),
     ]
 
 
@@ -83,30 +92,25 @@ def change_rows(sample, mapped, reference, names):
 
     A transition that happens twice at a point counts twice, in hectares too, as in summary.csv.
     """
-    found = {
-        side: counts_of(labels, len(names))
-        for side, labels in (("map", mapped), ("reference", reference))
-    }
-    changed = {side: counts.any(axis=1) for side, counts in found.items()}
-    right = changed["map"] == changed["reference"]
-    unlabelled = (mapped < 0).all(axis=1)
-    rows = rows_of("change", OVERALL, ["change or not"], ratio(sample, right & ~unlabelled))
-    rows += pair_rows(sample, ["change"], *(c[:, None].astype(float) for c in changed.values()))
-    seen = np.flatnonzero((found["map"] + found["reference"]).any(axis=0))
-    kinds = [transition_name(names, kind) for kind in seen]
-    if kinds:
-        rows += pair_rows(sample, kinds, *(counts[:, seen] for counts in found.values()))
+    in_map = counts_of(mapped, len(names))  # (n, K * K)
+    in_reference = counts_of(reference, len(names))
+    changed = in_map.any(axis=1, keepdims=True)  # (n, 1)
+    truly = in_reference.any(axis=1, keepdims=True)
+    unlabelled = (mapped < 0).all(axis=1, keepdims=True)
+    right = (changed == truly) & ~unlabelled
+    rows = rows_of("change", OVERALL, ["change or not"], ratio(sample, right))
+    rows += pair_rows(sample, ["change"], changed.astype(float), truly.astype(float))
+    seen = np.flatnonzero(in_map.any(axis=0) | in_reference.any(axis=0))
+    if len(seen):
+        kinds = [transition_name(names, kind) for kind in seen]
+        rows += pair_rows(sample, kinds, in_map[:, seen], in_reference[:, seen])
     return rows
 
 
 def pair_rows(sample, names, in_map, in_reference):
     """User's and producer's accuracy and area of what is counted in map and reference, (n, K)."""
     both = np.minimum(in_map, in_reference)
-    return [
-        *rows_of("change", USERS, names, ratio(sample, both, in_map, from_map=True)),
-        *rows_of("change", PRODUCERS, names, ratio(sample, both, in_reference)),
-        *rows_of("change", AREA, names, ratio(sample, in_reference)),
-    ]
+    return three_rows(sample, "change", names, in_map, in_reference, both)
 
 
 def counts_of(labels, classes):

@@ -47,16 +47,23 @@ def allocate(points, pixels, spread, minimum):
     # Strata below their minimum or above their size are fixed there; the rest share what is left.
     while free.any():
         left = points - given[~free].sum()
-        weight = wanted[free].sum()
-        given[free] = left * wanted[free] / weight if weight > 0 else left / free.sum()
-        outside = free & ((given < lowest) | (given > pixels))
-        low = outside & (given < lowest)
-        now = low if low.any() else outside
-        if not now.any():
+        given[free] = left * shares_of(wanted[free])
+        low, high = free & (given < lowest), free & (given > pixels)
+        if low.any():
+            given[low] = lowest[low]
+            free &= ~low
+        elif high.any():
+            given[high] = pixels[high]
+            free &= ~high
+        else:
             break
-        given[now] = np.where(given < lowest, lowest, pixels)[now]
-        free &= ~now
     return rounded(given, points, pixels)
+
+
+def shares_of(wanted):
+    """Numbers as shares of their sum; equal shares where all are 0."""
+    total = wanted.sum()
+    return wanted / total if total > 0 else np.full(len(wanted), 1 / len(wanted))
 
 
 def rounded(given, points, pixels):

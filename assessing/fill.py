@@ -36,14 +36,7 @@ def fill_reference(folder, source, *, overwrite=False):
     samples = load_samples(source)
     if samples.lonlat is None:
         raise InputError(f"{source}: has no coordinates; expected lonlat, or columns lon and lat")
-    unknown = [name for name in samples.legend.names if name not in design.classes]
-    used = [samples.legend.names[label] for label in np.unique(samples.y[samples.y >= 0])]
-    unknown = [name for name in unknown if name in used]
-    if unknown:
-        raise InputError(
-            f"{source}: class '{unknown[0]}' is not in the design; expected "
-            f"{', '.join(design.classes)} (see design --more-classes)"
-        )
+    check_classes(source, samples, design)
     labels = labels_of_points(design, samples)
     told = (labels >= 0).all(axis=1)
     if not told.any():
@@ -55,20 +48,34 @@ def fill_reference(folder, source, *, overwrite=False):
     return f"{path}: {told.sum()} of {len(told)} points have a label, the others cannot be told"
 
 
+def check_classes(source, samples, design):
+    """Raise InputError for a label that is no class of the design."""
+    used = np.unique(samples.y[samples.y >= 0])
+    names = [samples.legend.names[label] for label in used]
+    unknown = [name for name in names if name not in design.classes]
+    if unknown:
+        raise InputError(
+            f"{source}: class '{unknown[0]}' is not in the design; expected "
+            f"{', '.join(design.classes)} (see design --more-classes)"
+        )
+
+
 def labels_of_points(design, samples):
     """Labels of the design's points in its months: (n, T), -1 = not known."""
     cells = pixel_of(design.geobox, samples.lonlat)
-    here = {tuple(cell): row for row, cell in enumerate(cells)}
-    names = [
-        design.classes.index(name) if name in design.classes else -1
-        for name in samples.legend.names
-    ]
-    lookup = np.array([*names, -1], np.int8)  # the last entry serves -1
-    labels = np.full((len(design.points["id"]), design.month_count), -1, np.int8)
-    for point, cell in enumerate(zip(design.points["row"], design.points["column"])):
-        if cell in here:
-            row = here[cell]
-            labels[point] = spread(lookup[samples.y[row]], samples.months_of(row), design.months)
+    sample_in = {tuple(cell): row for row, cell in enumerate(cells)}
+    place = {name: label for label, name in enumerate(design.classes)}
+    known = [place.get(name, -1) for name in samples.legend.names]
+    lookup = np.array([*known, -1], np.int8)  # the last entry serves -1
+    shape = (len(design.points["id"]), design.month_count)
+    labels = np.full(shape, -1, np.int8)
+    points = zip(design.points["row"], design.points["column"])
+    for point, cell in enumerate(points):
+        row = sample_in.get(cell)
+        if row is None:
+            continue
+        series = lookup[samples.y[row]]
+        labels[point] = spread(series, samples.months_of(row), design.months)
     return labels
 
 
@@ -90,14 +97,13 @@ def spread(labels, months, wanted):
 
 def segment_rows(design, labels, told, interpreter):
     """Rows of reference.csv."""
-    found = segments(labels)
-    pieces = zip(found.series, found.start, found.stop, found.label)
-    by_point = {}
-    for point, start, stop, label in pieces:
-        by_point.setdefault(int(point), []).append((start, stop, design.classes[label], SURE))
+    months = design.months
     for point, number in enumerate(design.points["id"]):
         at = design.points["lon"][point], design.points["lat"][point]
-        whole = [(0, design.month_count, "", CANNOT_TELL)]
-        for start, stop, name, confidence in by_point[point] if told[point] else whole:
-            first, last = design.months[start], design.months[stop - 1]
-            yield (number, interpreter, first, last, name, confidence, *at)
+        if not told[point]:
+            yield (number, interpreter, months[0], months[-1], "", CANNOT_TELL, *at)
+            continue
+        found = segments(labels[point : point + 1])
+        for start, stop, label in zip(found.start, found.stop, found.label):
+            first, last = months[start], months[stop - 1]
+            yield (number, interpreter, first, last, design.classes[label], SURE, *at)

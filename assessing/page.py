@@ -6,7 +6,9 @@ of their numbers, and the numbers were given at random.
 """
 
 import json
+import math
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,8 @@ COMPOSITES = {
     "false": (("B8", "B8A", "B7"), ("B4",), ("B3",)),
 }
 UNSEEN = (150, 150, 150)  # colour of pixels without an observation
+OUTSIDE = (255, 255, 255)  # colour of what lies outside the stack
+NARROWEST = 400  # reflectance x 10^4 from dark to bright, so that an even field shows no noise
 SERIES = "series.npz"
 
 
@@ -56,8 +60,11 @@ def write_page(out, design, stack):
 def composite(pixels, there, wanted):
     """Three bands of pixels (T, C, y, x) as red, green and blue: (T, 3, y, x); NaN = not there."""
     empty = np.full_like(pixels[:, 0], np.nan)
-    found = [next((name for name in names if name in there), None) for names in wanted]
-    return np.stack([pixels[:, there.index(n)] if n else empty for n in found], axis=1)
+    colours = []
+    for names in wanted:
+        found = [there.index(name) for name in names if name in there]
+        colours.append(pixels[:, found[0]] if found else empty)
+    return np.stack(colours, axis=1)
 
 
 def shown(design, bands):
@@ -77,10 +84,11 @@ def shown(design, bands):
 
 def write_point(folder, number, middle):
     """The series of a point, middle (C, T), as a script: it loads without a server."""
-    values = [
-        [None if np.isnan(value) else int(value) for value in band] for band in middle.tolist()
-    ]
-    write_script(folder / f"{number}.js", f'POINTS["{number}"]', {"series": values})
+    seen = ~np.isnan(middle)
+    values = np.where(seen, middle, 0).astype(int).astype(object)
+    values[~seen] = None  # null in JSON
+    name = f'POINTS["{number}"]'
+    write_script(folder / f"{number}.js", name, {"series": values.tolist()})
 
 
 def write_script(path, name, value):
@@ -90,16 +98,17 @@ def write_script(path, name, value):
 
 def write_series(path, x, design, bands):
     """The series of all points, for data_loader.py: it makes samples of them and reference.csv."""
+    stored = np.where(np.isnan(x), NO_OBSERVATION, x)
+    arrays = {
+        "x": stored.astype(np.int16),
+        "months": design.months.astype(str),
+        "bands": np.array(bands),
+        "classes": np.array(design.classes),
+        "ids": design.column("id"),
+        "lonlat": np.column_stack([design.column("lon"), design.column("lat")]),
+    }
     with written_whole(path) as part:
-        np.savez_compressed(
-            part,
-            x=np.where(np.isnan(x), NO_OBSERVATION, x).astype(np.int16),
-            months=design.months.astype(str),
-            bands=np.array(bands),
-            classes=np.array(design.classes),
-            ids=design.column("id"),
-            lonlat=np.column_stack([design.column("lon"), design.column("lat")]),
-        )
+        np.savez_compressed(part, **arrays)
 
 
 def contact_sheet(values, inside):
@@ -114,14 +123,16 @@ def contact_sheet(values, inside):
     with np.errstate(invalid="ignore"):
         level = ((values - low) / (high - low)).clip(0, 1) ** 0.7
     colours = np.nan_to_num(level * 255).round().astype(np.uint8)
+    colours = colours.transpose(0, 2, 3, 1)  # (T, side, side, 3)
     missing = np.isnan(values).any(axis=1)  # (T, side, side)
-    colours = np.where(missing[:, None], np.array(UNSEEN, np.uint8)[:, None, None], colours)
-    colours[:, :, ~inside] = 255
-    rows = -(-months // COLUMNS)
-    sheet = np.full((rows * COLUMNS, 3, side, side), 255, np.uint8)
+    colours[missing] = UNSEEN
+    colours[:, ~inside] = OUTSIDE
+    rows = math.ceil(months / COLUMNS)
+    sheet = np.full((rows * COLUMNS, side, side, 3), OUTSIDE, np.uint8)
     sheet[:months] = colours
-    sheet = sheet.reshape(rows, COLUMNS, 3, side, side).transpose(0, 3, 1, 4, 2)
-    return np.ascontiguousarray(sheet.reshape(rows * side, COLUMNS * side, 3))
+    sheet = sheet.reshape(rows, COLUMNS, side, side, 3)
+    sheet = sheet.swapaxes(1, 2)  # (rows, side, COLUMNS, side, 3)
+    return np.ascontiguousarray(sheet).reshape(rows * side, COLUMNS * side, 3)
 
 
 def stretch(values):
@@ -130,11 +141,12 @@ def stretch(values):
     From the months' own 2nd and 98th percentiles. The bright end is that of a usual month, so that
     a cloudy one does not darken the rest. The dark end is that of dark months, as in winter.
     """
-    flat = values.reshape(*values.shape[:2], -1)
-    seen = flat[~np.isnan(flat).all(axis=(1, 2))]
-    if len(seen) == 0:
-        return np.zeros((3, 1, 1)), np.full((3, 1, 1), 3000.0)
-    darkest, brightest = np.nanpercentile(seen, (2, 98), axis=2)  # (months, 3) each
-    low, high = np.nanquantile(darkest, 0.15, axis=0), np.nanmedian(brightest, axis=0)  # (3,)
-    high = np.maximum(low + 1.3 * (high - low), low + 400)
-    return low[:, None, None], high[:, None, None]
+    months = len(values)
+    flat = values.reshape(months, 3, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # months and bands that were not observed
+        darkest, brightest = np.nanpercentile(flat, (2, 98), axis=2)  # (T, 3) each
+        low = np.nanquantile(darkest, 0.15, axis=0)  # (3,)
+        high = np.nanmedian(brightest, axis=0)
+    span = np.maximum(1.3 * (high - low), NARROWEST)
+    return low[:, None, None], (low + span)[:, None, None]

@@ -52,10 +52,11 @@ def as_for_map(path, chosen):
     scale, steps = settings.get("scale") or (), settings.get("offset") or {}
     if len(scale) == 1:
         stack = replace(stack, scale=np.full_like(stack.scale, scale[0]))
+    offset = stack.offset.copy()
     for month, row in steps.items():  # each holds from its month on, so the last one wins
         later = stack.source.months >= np.datetime64(month, "M")
-        stack = replace(stack, offset=np.where(later[:, None], np.mean(row), stack.offset))
-    return stack
+        offset[later] = np.mean(row)
+    return replace(stack, offset=offset)
 
 
 def chip(stack, months, row, column, side):
@@ -64,21 +65,28 @@ def chip(stack, months, row, column, side):
     side: pixels, odd; the pixel itself lies in the middle.
     """
     height, width = stack.geobox.shape
-    half = side // 2
     steps = (months - stack.months[0]).astype(int)
-    rows = slice(max(0, row - half), min(height, row + half + 1))
-    columns = slice(max(0, column - half), min(width, column + half + 1))
+    rows, down = cut(row, side, height)
+    columns, right = cut(column, side, width)
     values = stack.read(rows, columns, steps)
-    whole = np.full((*values.shape[:2], side, side), np.nan, np.float32)
-    down, right = rows.start - (row - half), columns.start - (column - half)
-    inside = np.where(values == NO_OBSERVATION, np.nan, values)
-    whole[:, :, down : down + values.shape[2], right : right + values.shape[3]] = inside
+    shape = (*values.shape[:2], side, side)
+    whole = np.full(shape, np.nan, np.float32)
+    whole[:, :, down, right] = np.where(values == NO_OBSERVATION, np.nan, values)
     return whole
+
+
+def cut(middle, side, length):
+    """Of a chip along one axis: which pixels of the stack, and where they lie in the chip."""
+    first = middle - side // 2
+    start, stop = max(0, first), min(length, first + side)
+    return slice(start, stop), slice(start - first, stop - first)
 
 
 def inside(stack, row, column, side):
     """Which pixels of a chip lie in the stack: (side, side) bool."""
     height, width = stack.geobox.shape
-    rows, columns = (np.arange(at - side // 2, at + side // 2 + 1) for at in (row, column))
-    there = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    return there[0][:, None] & there[1]
+    _, down = cut(row, side, height)
+    _, right = cut(column, side, width)
+    there = np.zeros((side, side), bool)
+    there[down, right] = True
+    return there
