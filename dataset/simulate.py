@@ -8,7 +8,6 @@
 Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever --processes is.
 """
 
-import argparse
 import importlib.util
 import multiprocessing
 import sys
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dataset import change, climate, sensor, surfaces, vegetation, world, worldcover
 from utils.errors import InputError, run_main
 from utils.files import written_whole
+from utils.flags import Parser, whole_number
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 MISSING = -32768
@@ -129,43 +129,38 @@ class _Here:
     imap = staticmethod(map)
 
 
-def arguments(argv=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0],
-        allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    data = parser.add_argument_group("what to make")
-    data.add_argument("--series", type=int, default=12000, help="number of series, 150 a site")
-    data.add_argument(
+def make_parser():
+    """Return the command line."""
+    parser = Parser(__doc__)
+    data = parser.add_argument_group("what to make").add_argument
+    data("--series", type=whole_number(1), default=12000, help="number of series, 150 a site")
+    data(
         "--region",
         choices=("china", "world"),
         default="china",
         help="where the sites lie: eastern China, or the climates of dataset/world.py",
     )
-    data.add_argument("--seed", type=int, default=0, help="seed of the random numbers, 0 or more")
-    data.add_argument(
-        "--out", type=Path, default=Path("dataset/urban.npz"), help="file to write (.npz)"
-    )
-    how = parser.add_argument_group("how")
-    how.add_argument(
+    data("--seed", type=whole_number(0), default=0, help="seed of the random numbers")
+    data("--out", type=Path, default=Path("dataset/urban.npz"), help="file to write (.npz)")
+    how = parser.add_argument_group("how").add_argument
+    how(
         "--processes",
-        type=int,
+        type=whole_number(1),
         default=2,
         help="number of processes; the result is the same for any",
     )
-    how.add_argument(
+    how(
         "--figures",
         type=Path,
         metavar="FOLDER",
         help="make no data, draw the figures of --out here",
     )
-    args = parser.parse_args(argv)
-    for flag, low in (("series", 1), ("seed", 0), ("processes", 1)):
-        if getattr(args, flag) < low:
-            raise InputError(
-                f"--{flag}: found {getattr(args, flag)}, expected a whole number of at least {low}"
-            )
+    return parser
+
+
+def arguments(argv=None):
+    """Read the command line; raises InputError for a file that cannot be written."""
+    args = make_parser().parse_args(argv)
     if args.out.suffix != ".npz":
         raise InputError(f"--out {args.out}: expected a name that ends in .npz")
     if not args.out.parent.is_dir():
