@@ -125,6 +125,7 @@ def stretch(colour):
 def write_colour(store, page, tile, low, high):
     """Write the months of a tile as JPEG; returns '1' or '0' for each month: is there a picture?"""
     rows, columns = tile.slices
+    grey = grey_of(low, high)
     folder = Path(page) / "colour" / f"{tile.top // TILE}_{tile.left // TILE}"
     folder.mkdir(parents=True, exist_ok=True)
     there = ""
@@ -133,13 +134,21 @@ def write_colour(store, page, tile, low, high):
         seen = values.min(axis=0) > NO_OBSERVATION
         there += "1" if seen.any() else "0"
         if seen.any():
-            share = ((values - low) / (high - low)).clip(0, 1) ** GAMMA
-            picture = np.where(seen, np.rint(share * 255), NOT_SEEN).astype(np.uint8)
+            picture = np.where(seen, grey[values.view(np.uint16)], NOT_SEEN).astype(np.uint8)
             file = folder / f"{month}.jpg"
             Image.fromarray(picture.transpose(1, 2, 0)).save(
                 file, quality=JPEG_QUALITY, subsampling=0
             )
     return there
+
+
+def grey_of(low, high):
+    """Brightness (65536,) uint8 of each reflectance, int16 seen as uint16: quicker than to compute
+    each pixel.
+    """
+    reflectance = np.arange(2**16, dtype=np.uint16).view(np.int16)
+    share = ((reflectance - low) / (high - low)).clip(0, 1) ** GAMMA
+    return np.rint(share * 255).astype(np.uint8)
 
 
 def write_curves(store, page, block):
@@ -153,7 +162,7 @@ def write_curves(store, page, block):
     codes = np.where(np.isnan(values), NONE, codes).astype(np.uint8)
     name = f"curves/{block.top // BLOCK}_{block.left // BLOCK}"
     value = {"low": low.tolist(), "high": (low + scale[:, 0, 0]).tolist(), "width": block.width}
-    value["packed"] = pack(codes.transpose(2, 3, 1, 0))
+    value["packed"] = pack(codes.transpose(2, 3, 1, 0), level=1)
     write_script(Path(page) / f"{name}.js", name, value)
 
 

@@ -30,7 +30,7 @@ const charts = (() => {
   }
 
   function axisOfTime(width, count) {
-    return (month) => LEFT + (width - LEFT - RIGHT) * month / count;
+    return (month) => Math.round(LEFT + (width - LEFT - RIGHT) * month / count); // no seams
   }
 
   // Names of some months below a chart: years where there are many, else months.
@@ -148,7 +148,7 @@ const charts = (() => {
   function drawStrip(context, x, top, height, labels, colours) {
     labels.forEach((label, t) => {
       context.fillStyle = colours[label] || colour("missing");
-      context.fillRect(x(t), top, x(t + 1) - x(t) + 0.5, height);
+      context.fillRect(x(t), top, x(t + 1) - x(t), height);
     });
   }
 
@@ -175,7 +175,7 @@ const charts = (() => {
       rows.forEach((row, k) => {
         context.fillStyle = colours[k];
         const top = y(below + row[t]);
-        context.fillRect(x(t), top, x(t + 1) - x(t) + 0.4, y(below) - top);
+        context.fillRect(x(t), top, x(t + 1) - x(t), y(below) - top);
         below += row[t];
       });
     });
@@ -189,7 +189,8 @@ const charts = (() => {
     drawMonths(context, x, months, bottom, bottom + 3);
     if (shown !== undefined) drawShown(context, x, shown, bottom);
     canvas.onclick = (event) => {
-      const month = Math.floor((event.offsetX - x(0)) / (x(1) - x(0)));
+      const share = (event.offsetX - x(0)) / (x(months.length) - x(0));
+      const month = Math.floor(share * months.length);
       if (picked && month >= 0 && month < months.length) picked(month);
     };
   }

@@ -123,6 +123,8 @@ class Page {
       if (column >= 0 && row >= 0 && column < this.data.width && row < this.data.height) {
         this.pick(Math.floor(column), Math.floor(row));
         this.viewer.show(column, row, zoom > 0 ? Math.min(zoom, Viewer.LARGEST) : undefined);
+      } else {
+        this.say(`${degrees(lon, lat)}, the place of the link, is not in this map.`);
       }
     } else if (zoom > 0) {
       this.viewer.show(this.viewer.column, this.viewer.row, Math.min(zoom, Viewer.LARGEST));
