@@ -168,13 +168,33 @@ def interpolated(coarse, times):
     neighbours share the weights.
     """
     valid = coarse > 0
+    if times == 2 and valid.all():
+        return doubled(coarse)
     values = spread(spread(coarse.astype(np.float32), times, 0), times, 1)
-    if valid.all():
-        return np.rint(values).astype(np.uint16)
     weights = spread(spread(valid.astype(np.float32), times, 0), times, 1)
     inside = valid[1:-1, 1:-1].repeat(times, axis=0).repeat(times, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(inside, np.rint(values / weights), 0).astype(np.uint16)
+
+
+def doubled(coarse):
+    """`interpolated` for the usual case, 20 m to 10 m without no data: the same, in whole numbers.
+
+    First across, where numbers lie apart in memory and are still few, then down, in place.
+    """
+    height, width = coarse.shape
+    whole = coarse.astype(np.int32)
+    triple = 3 * whole[:, 1:-1]
+    across = np.empty((height, 2 * (width - 2)), np.int32)  # four times the values
+    across[:, 0::2] = triple + whole[:, :-2]
+    across[:, 1::2] = triple + whole[:, 2:]
+    triple = 3 * across[1:-1]
+    fine = np.empty((2 * (height - 2), across.shape[1]), np.uint16)
+    for part, neighbour in ((0, across[:-2]), (1, across[2:])):
+        total = triple + neighbour  # sixteen times the values
+        total += 7 + ((total >> 4) & 1)  # halves to even, as numpy.rint
+        fine[part::2] = total >> 4
+    return fine
 
 
 def spread(values, times, axis):

@@ -26,7 +26,7 @@ from rasterio.warp import transform
 from compositing import composite, offsets
 from compositing.catalogues import Cdse, PlanetaryComputer
 from compositing.monthly import MISSING, grown, median, medoid, reflectance
-from compositing.reading import Reader, Unreadable
+from compositing.reading import Reader, Unreadable, doubled, interpolated
 from compositing.remote import HEADERS_KEPT
 from compositing.scenes import scene_of
 from mapping.stack import open_stack
@@ -139,6 +139,22 @@ def test_picture_and_scenes_lie_beside_the_stack(real):
     assert len(rows) == 58 and {row["used"] for row in rows.values()} == {"yes"}
     assert {row["offset"] for row in rows.values()} == {"0"}
     assert not list(real.parent.glob("*.part"))
+
+
+@given(arrays(np.uint16, (5, 6), elements=st.integers(0, 65535)))
+def test_interpolation_is_bilinear_and_leaves_no_data_out(coarse):
+    found = interpolated(coarse, 2)
+    full = interpolated(np.maximum(coarse, 1), 2)
+    assert (full == doubled(np.maximum(coarse, 1))).all()
+    for row, column in np.ndindex(found.shape):
+        near = row // 2 + 1, column // 2 + 1
+        beside = near[0] + (1 if row % 2 else -1), near[1] + (1 if column % 2 else -1)
+        corners = [(near[0], near[1]), (beside[0], near[1]), (near[0], beside[1]), beside]
+        weights = np.array([9, 3, 3, 1]) * [coarse[corner] > 0 for corner in corners]
+        expected = 0.0
+        if coarse[near]:
+            expected = np.average([float(coarse[c]) for c in corners], weights=weights)
+        assert abs(found[row, column] - expected) <= 0.51
 
 
 looks_of = arrays(
