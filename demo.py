@@ -84,6 +84,13 @@ def add_pixel_flags(flag):
         metavar=("LON", "LAT"),
         help="place in degrees; LON,LAT in one word is read, too",
     )
+    flag(
+        "--product",
+        action="append",
+        metavar="YEAR=RASTER",
+        help="land cover of a year that is decoded with the network, as map.py does",
+    )
+    flag("--product-legend", metavar="NAME", help="as map.py takes it")
     add_reading_flags(flag)
 
 
@@ -128,15 +135,20 @@ def draw(
     scale=None,
     offset="none",
     nodata=(),
+    product=None,
+    product_legend=None,
     out="runs/demo",
 ):
     """Draw series, tell on the terminal what changed when, and return the paths of the PNG files.
 
     weights, data, sample (a list of names), changed, wrong, n, part, seed, first_month, out: as the
     flags of the command line. stack, at (longitude, latitude), scale, offset, nodata: one pixel of
-    a raster stack is drawn instead of samples, see `mapping.stack.open_stack`.
+    a raster stack is drawn instead of samples, see `mapping.stack.open_stack`. product: a list of
+    YEAR=RASTER, decoded with the network; product_legend: see `mapping.evidence.find_evidence`.
     Raises InputError for whatever cannot be used, before any file is written.
     """
+    if product and not stack:
+        raise InputError("--product: found without --stack; expected both")
     of_samples = {"data": data, "sample": sample, "changed": changed, "wrong": wrong, "part": part}
     check_together(stack, at, of_samples)
     weights = Path(weights or last_trained())
@@ -144,7 +156,7 @@ def draw(
     print(f"weights: {weights}")
     if stack:
         reading = {"first_month": first_month, "scale": scale, "offset": offset, "nodata": nodata}
-        drawn = [pixel_of_stack(net, Path(stack), at, **reading)]
+        drawn = [pixel_of_stack(net, Path(stack), at, product, product_legend, **reading)]
     else:
         rule = {"changed": changed, "wrong": wrong, "n": n, "seed": seed}
         drawn = series_of_samples(net, data, first_month, part, sample, **rule)

@@ -144,10 +144,16 @@ def samples_for(path, card, first_month):
     return samples
 
 
-def pixel_of_stack(net, path, at, **reading):
-    """Return the Series of the pixel of a stack at (longitude, latitude)."""
+def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading):
+    """Return the Series of the pixel of a stack at (longitude, latitude).
+
+    products: YEAR=RASTER of land cover products that are decoded with the network, as map.py does;
+    product_legend: as `mapping.evidence.find_evidence` takes it.
+    """
     try:
-        from mapping.stack import open_stack, read_series
+        from labelling.products import parse_product
+        from mapping.evidence import find_evidence
+        from mapping.stack import open_stack, pixel_at, read_series
     except ImportError as error:
         raise InputError(
             f"--stack needs {error.name}; expected pip install -r mapping/requirements.txt"
@@ -159,9 +165,19 @@ def pixel_of_stack(net, path, at, **reading):
     place = ",".join(str(round(float(degrees), 5)) for degrees in at)  # to about a metre
     if not np.isfinite(x).any():
         raise InputError(f"{path}: no observation at {place}; expected a pixel with data")
-    labels, _, probabilities = models.label(net, x[None], probabilities=True)
-    name = f"{path.stem} at {place}"
-    return Series(name, "a pixel of a stack", x, months, None, labels[0], probabilities[0])
+    name, reason = f"{path.stem} at {place}", "a pixel of a stack"
+    legend = net.card["legend"]
+    known = [parse_product(text) for text in products or ()]
+    evidence = find_evidence(known, stack, legend, product_legend=product_legend)
+    if evidence:
+        row, column = pixel_at(stack, at)
+        says = evidence.read(stack, slice(row, row + 1), slice(column, column + 1))
+        labels, _, probabilities = evidence.label(net, x[None], says)
+        reason += f", decoded with {'; '.join(evidence.in_words(says[0], legend)) or 'no product'}"
+        name += f" ({reason.split(', ', 1)[1]})"
+    else:
+        labels, _, probabilities = models.label(net, x[None], probabilities=True)
+    return Series(name, reason, x, months, None, labels[0], probabilities[0])
 
 
 def named_series(net, samples, names):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+import models
 from labelling.legends import read_classes
 from labelling.products import ProductReader, find_products, with_lookup
 from utils.errors import InputError
@@ -58,12 +59,32 @@ class ProductEvidence:
             out += other * (wrong & months[:, None])
         return out
 
-    def cautious(self, net):
-        """The same network, with changes that cost at least SWITCH_COST."""
-        twin = copy.copy(net)
+    def label(self, net, series, says, **how):
+        """Labels (N, T), confidence (N, T), probabilities (N, K, T) of series with products.
+
+        says: (N, P) as `read` gives it; how: as `models.label` takes it. The network labels twice:
+        by itself, which tells the segments that the products speak of, and with the products.
+        """
+        alone, _ = models.label(net, series, **how)
+        cautious = copy.copy(net)
         cost = max(SWITCH_COST, net.card.get("switch_cost", 0))
-        twin.card = net.card | {"switch_cost": cost}
-        return twin
+        cautious.card = net.card | {"switch_cost": cost}
+        return models.label(
+            cautious,
+            series,
+            probabilities=True,
+            evidence=self.of_months(says, alone),
+            temperature=self.temperature,
+            **how,
+        )
+
+    def in_words(self, says, legend):
+        """'2020 woodland' of each product that says something of a pixel; says (P,)."""
+        return [
+            f"{product.year} {legend.names[one]}"
+            for product, one in zip(self.products, says)
+            if one >= 0
+        ]
 
     def settings(self):
         """What config.json says of the products."""

@@ -294,15 +294,20 @@ def read_series(path, lonlat, *, first_month=None, **options):
         stack, path = path, path.path
     else:
         stack = open_stack(path, first_month=first_month, **options)
+    row, column = pixel_at(stack, lonlat)
+    values = stack.read(slice(row, row + 1), slice(column, column + 1))[:, :, 0, 0].T  # (C, T)
+    return np.where(values == NO_OBSERVATION, np.nan, values).astype(np.float32), stack.months
+
+
+def pixel_at(stack, lonlat):
+    """Row and column of the pixel at a place in degrees. Raises InputError outside the stack."""
     across = Transformer.from_crs("EPSG:4326", stack.geobox.crs.to_wkt(), always_xy=True)
     column, row = ~stack.geobox.transform @ across.transform(*lonlat)
     height, width = stack.geobox.shape
     if not (0 <= column < width and 0 <= row < height):
         west, south, east, north = stack.geobox.extent.to_crs("EPSG:4326").boundingbox
         raise InputError(
-            f"{path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; "
+            f"{stack.path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; "
             f"expected longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"
         )
-    row, column = int(row), int(column)
-    values = stack.read(slice(row, row + 1), slice(column, column + 1))[:, :, 0, 0].T  # (C, T)
-    return np.where(values == NO_OBSERVATION, np.nan, values).astype(np.float32), stack.months
+    return int(row), int(column)

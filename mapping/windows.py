@@ -225,15 +225,7 @@ def label_part(job, net, series, threads, says=None):
     if says is None:
         labels, sure, probabilities = models.label(net, series, probabilities=True, **how)
     else:
-        alone, _ = models.label(net, series, **how)
-        labels, sure, probabilities = models.label(
-            job.products.cautious(net),
-            series,
-            probabilities=True,
-            evidence=job.products.of_months(says, alone),
-            temperature=job.products.temperature,
-            **how,
-        )
+        labels, sure, probabilities = job.products.label(net, series, says, **how)
     months = percent(sure.T)
     second = second_class(labels, sure, probabilities)
     yearly = yearly_means(probabilities, job.years)

@@ -7,8 +7,10 @@ import pytest
 import rasterio
 import torch
 from label_files import CODES, GRID, STEPS, land, reflectance, write_land, write_product
+from pyproj import Transformer
 from stack_files import write_zarr
 
+import demo
 import map as map_script
 import models
 from mapping.evidence import ProductEvidence, find_evidence, months_meant
@@ -150,3 +152,18 @@ def test_product_with_none_of_the_networks_classes_is_one_line(made, tmp_path):
             classes=tmp_path / "c.csv",
         )
     assert STEPS == 36
+
+
+def test_demo_draws_a_pixel_decoded_with_the_product(made, wrong_network, tmp_path, capsys):
+    folder, _ = made
+    stack = open_stack(folder / "city.zarr")
+    row = column = 17  # cropland, which the network takes for grassland
+    product = write_product(tmp_path / "worldcover.tif", np.full((32, 32), 40, np.uint8))
+    place = stack.geobox.transform @ (column + 0.5, row + 0.5)
+    at = Transformer.from_crs("EPSG:32649", "EPSG:4326", always_xy=True).transform(*place)
+    how = {"stack": folder / "city.zarr", "at": at, "out": tmp_path / "drawn"}
+    demo.draw(wrong_network, **how)
+    assert "predicted: no change, grassland" in " ".join(capsys.readouterr().out.split())
+    demo.draw(wrong_network, **how, product=[f"2020={product}"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "decoded with 2020 cropland" in said and "grassland" not in said
