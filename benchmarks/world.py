@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anyw
 import models
 from data_loader import load_samples
 from mapping.stack import open_stack
-from models.unfamiliar import learn
+from models.unfamiliar import learn, unfamiliarity
 from training.loop import best_row
 from training.mixture import REAL, TEST_ONLY, read_real, real_samples, together
 from training.world import (
@@ -151,16 +151,24 @@ def score(args):
             {"set": name, "trained on": name in trained, **score_set(net, args.shared, name)}
         )
     for name in ("changsha_stable", "changsha_development"):
-        labels, _ = models.label(net, changsha(args.shared, name))
+        series = changsha(args.shared, name)
+        labels, _ = models.label(net, series)
         moving = float((labels[:, 1:] != labels[:, :-1]).any(1).mean())
-        rows.append({"set": name, "trained on": False, "series": len(labels), "changing": moving})
+        row = {"set": name, "trained on": False, "series": len(labels), "changing": moving}
+        rows.append(row | strange(net, series))
     other = "" if args.weights.stem == "world" else f"_{args.weights.stem}"
     show(pd.DataFrame(rows), HERE / f"world{other}.csv")
 
 
 def score_set(net, folder, name):
     x, own, _ = read_real(folder, name)
-    return series_scores(models.label(net, x)[0], own)
+    return series_scores(models.label(net, x)[0], own) | strange(net, x)
+
+
+def strange(net, x):
+    """Share of the series that are unlike training, where the weights can tell."""
+    found = unfamiliarity(net, x)
+    return {} if found is None else {"unfamiliar": float((found > 1).mean())}
 
 
 def changsha(folder, name):

@@ -27,7 +27,7 @@ SETTINGS = Settings(
 )
 TEMPERATURES = np.round(np.geomspace(1, 6, 30), 2)
 COSTS = np.arange(0, 20.1, 0.25)  # nats, after the scores are divided by the temperature
-STABLE = 0.02  # share of the stable series that may change
+STABLE = 0.015  # share of the stable series that may change
 # Bands that sensors and stacks lack, for which the card says what that costs.
 LACKING = (
     "B2",
