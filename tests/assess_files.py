@@ -25,14 +25,16 @@ def made_up_labels(height=40, width=50, seed=0):
     return labels
 
 
-def write_map(folder, labels, *, crs="EPSG:32649", transform=stack_files.GRID, stack=None):
-    """The rasters and files of a map that assess.py reads."""
+def write_map(
+    folder, labels, *, crs="EPSG:32649", transform=stack_files.GRID, stack=None, legend=URBAN
+):
+    """The rasters and files of a map that assess.py reads; labels in the order of `legend`."""
     from odc.geo.geobox import GeoBox
 
     folder.mkdir(parents=True, exist_ok=True)
     months = FIRST + np.arange(len(labels))
     geobox = GeoBox(labels.shape[1:], transform, crs)
-    products = products_for(URBAN, months)
+    products = products_for(legend, months)
     changed = labels[1:] != labels[:-1]
     count = changed.sum(axis=0)
     at = len(labels) - 1 - changed[::-1].argmax(axis=0)  # first month of the last new class
@@ -51,6 +53,22 @@ def write_map(folder, labels, *, crs="EPSG:32649", transform=stack_files.GRID, s
     settings = {"stack": str(stack)} if stack else {}
     (folder / "config.json").write_text(json.dumps(settings))
     return folder
+
+
+def write_summary(folder, labels, legend=URBAN):
+    """summary.csv of a map whose pixels are 0.01 ha."""
+    rows = ["kind,month,class,from_class,to_class,pixels,hectares"]
+    for step, layer in enumerate(labels):
+        for label, name in enumerate(legend.names):
+            count = (layer == label).sum()
+            rows.append(f"class,{FIRST + step},{name},,,{count},{count / 100}")
+    for step in range(1, len(labels)):
+        pairs = np.column_stack([labels[step - 1].ravel(), labels[step].ravel()])
+        kinds, counts = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0, return_counts=True)
+        for (start, end), count in zip(kinds, counts):
+            names = f"{legend.names[start]},{legend.names[end]}"
+            rows.append(f"transition,{FIRST + step},,{names},{count},{count / 100}")
+    (folder / "summary.csv").write_text("\n".join(rows) + "\n")
 
 
 def write_stack(path, labels, bands=range(10), seed=0):

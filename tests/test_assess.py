@@ -13,6 +13,7 @@ from assess_files import (
     write_map,
     write_stack,
     write_strata,
+    write_summary,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ from data_loader import load_samples
 from mapping.area import pixel_hectares
 from tests.conftest import assert_one_clear_line, run_script
 from utils.errors import InputError
+from utils.legend import URBAN, Legend
 from utils.reference import CANNOT_TELL, read_reference
 
 
@@ -166,6 +168,52 @@ def test_a_map_made_again_two_months_late_is_assessed_on_the_same_points(area, t
     assert float(dates["mean lag"]["value"]) == 2
     assert float(dates["true changes dated within 1 month"]["value"]) == 0
     assert float(dates["true changes dated within 3 months"]["value"]) == 1
+
+
+def test_changes_that_the_map_misses_or_invents_count_as_errors(area, tmp_path):
+    made, labels, out = area
+    wrong = labels.copy()
+    wrong[:, 5:15, 5:15] = 1  # the clearing is missed ...
+    wrong[6:, 25:35, 10:20] = 3  # ... and another one invented
+    again = write_map(tmp_path / "wrong", wrong)
+    path = truth_csv(tmp_path / "reference.csv", load_design(out), labels)
+    rows = read_rows(report(out, path, map_folder=again) / "accuracy.csv")
+    clearing = {r["measure"]: r for r in rows if r["name"] == "woodland to bare soil"}
+    assert {name: float(row["value"]) for name, row in clearing.items()} == {
+        "user's accuracy": 0,
+        "producer's accuracy": 0,
+    }
+    change = {r["measure"]: float(r["value"]) for r in rows if r["name"] == "change"}
+    assert 0.1 < change["user's accuracy"] < 0.7 and 0.1 < change["producer's accuracy"] < 0.7
+
+
+def test_a_map_whose_classes_stand_in_another_order_is_the_same_map(area, tmp_path):
+    _, labels, out = area
+    order = [3, 5, 0, 1, 4, 2]
+    legend = Legend(*([values[i] for i in order] for values in (URBAN.names, URBAN.colours)))
+    place = np.array([*np.argsort(order), -1], np.int8)
+    again = write_map(tmp_path / "again", place[labels], legend=legend)
+    path = truth_csv(tmp_path / "reference.csv", load_design(out), labels)
+    assert "all months: **1.00" in (report(out, path, map_folder=again) / "report.md").read_text()
+
+
+def test_mapped_areas_stand_beside_the_estimates_where_they_are_of_the_same_area(tmp_path):
+    labels = made_up_labels()
+    made = write_map(tmp_path / "map", labels)
+    write_summary(made, labels)
+    out, found = design(made, tmp_path / "a", points=120, minimum=10, page=False)
+    truth_csv(out / "reference.csv", found, labels)
+    areas = {(r["scope"], r["name"]): r["mapped"] for r in read_rows(report(out) / "areas.csv")}
+    assert float(areas["2020-03", "bare soil"]) == 1.0
+    assert float(areas["change", "woodland to bare soil"]) == 1.0
+    assert float(areas["change", "change"]) == pytest.approx(1 + 0.6 + 0.04)
+    assert float(areas["all months", "bare soil"]) == pytest.approx(8 / 14, rel=1e-4)
+    half = np.zeros(labels.shape[1:], np.uint8)
+    half[20:] = 255
+    strata = write_strata(tmp_path / "half.tif", half)
+    out, found = design(made, tmp_path / "half", strata=strata, points=60, page=False)
+    truth_csv(out / "reference.csv", found, labels)
+    assert {row["mapped"] for row in read_rows(report(out) / "areas.csv")} == {""}
 
 
 def test_strata_of_any_raster_and_by_year_count_every_pixel(area, tmp_path):
