@@ -60,6 +60,8 @@ def test_the_unchanged_sample_has_the_strongest_season():
     alone = season(samples.x[:, [6]], ("B8",))  # without B4 the band itself counts
     assert alone.shape == (60,) and alone[12] == max(alone)
     assert season(np.full((2, 2, 12), np.nan), ("B4", "B8")).tolist() == [0, 0]
+    ramp = np.stack([np.arange(11.0), np.full(11, 9000.0)])[:, None]  # bright is no season
+    assert season(ramp, ("B8",)).tolist() == [8, 0]
 
 
 def test_changed_gives_only_series_with_true_changes(monkeypatch):
