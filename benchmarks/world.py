@@ -25,13 +25,13 @@ import models
 from data_loader import load_samples
 from mapping.stack import open_stack
 from models.unfamiliar import learn, unfamiliarity
+from training.lacking import lost_without
 from training.loop import best_row
 from training.mixture import REAL, TEST_ONLY, read_real, real_samples, together
 from training.world import (
     SETTINGS,
     choose_cost,
     choose_temperature,
-    lost_without,
     part_of,
     scores_of,
     series_scores,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import models
 from data_loader import Samples
 from models.unfamiliar import unfamiliarity
-from training import mixture, world
+from training import lacking, mixture, world
 from utils.bands import BANDS
 from utils.legend import URBAN
 
@@ -128,7 +128,7 @@ def test_weights_that_ship_label_landsat_series_that_no_training_saw(shared):
 
 def test_weights_that_ship_say_what_missing_bands_cost_and_what_is_strange():
     net = models.load(Path(__file__).parents[1] / "model_data" / "world.safetensors")
-    assert set(net.card["without"]) == set(world.LACKING)
+    assert set(net.card["without"]) == set(lacking.LACKING)
     assert max(net.card["without"].values()) < 8
     assert (unfamiliarity(net, np.full((3, 10, 24), 12_000, np.float32)) > 1).all()
     assert set(net.card["training"]["real"]) == set(mixture.REAL)

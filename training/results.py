@@ -10,7 +10,9 @@ import numpy as np
 from torch import nn
 
 import models
+from models.unfamiliar import learn
 from training.card import TrainingCard
+from training.lacking import lost_without, takes_missing_bands
 from training.loop import HISTORY_SCORES, best_row
 from utils import plots
 from utils.changes import majority_filter
@@ -27,6 +29,9 @@ SHOWN = (
     "spatial_change_F1",
     "temporal_change_F1",
 )
+
+
+FAMILIAR_FROM = 1000  # training series; fewer are no land to be familiar with
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def finish(net, history, parts, settings, facts, folder, weights):
     }
     card = card_of(net, history, parts, settings, facts)
     copy = Path(weights) / f"{folder.name}.safetensors"
-    write_weights(folder, copy, net, training=card.as_dict(), metrics=scores)
+    reach = reach_of(net, parts.train, test)
+    write_weights(folder, copy, net, training=card.as_dict(), metrics=scores, **reach)
     filtered = majority_filter(labels, 3)
     write_transitions(folder, test, filtered)
     figures = {
@@ -73,6 +79,16 @@ def finish(net, history, parts, settings, facts, folder, weights):
     write_figures(folder, figures)
     write_scores(folder, scores | {"training": card.facts()})
     return Trained(net, scores, card, folder, copy)
+
+
+def reach_of(net, train, test):
+    """What the card says of series unlike those of the training: bands missing, other land."""
+    reach = {}
+    if takes_missing_bands(net):
+        reach["without"] = lost_without(net, test)
+    if len(train) >= FAMILIAR_FROM:
+        reach["familiar"] = learn(train.x)
+    return reach
 
 
 def finish_adapted(net, adapted, area, settings, facts, folder, weights):

@@ -28,18 +28,6 @@ SETTINGS = Settings(
 TEMPERATURES = np.round(np.geomspace(1, 6, 30), 2)
 COSTS = np.arange(0, 20.1, 0.25)  # nats, after the scores are divided by the temperature
 STABLE = 0.015  # share of the stable series that may change
-# Bands that sensors and stacks lack, for which the card says what that costs.
-LACKING = (
-    "B2",
-    "B8A",
-    "B5 B6 B7",
-    "B5 B6 B7 B8",
-    "B5 B6 B7 B8A",
-    "B11 B12",
-    "B8 B8A",
-    "B2 B3 B4",
-    "B5 B6 B7 B8A B11 B12",
-)
 
 
 def train_world(simulated, folder, names, *, settings=SETTINGS, seed=0, progress=True, **network):
@@ -114,21 +102,6 @@ def soften(net, temperature, cost):
     net.card["switch_cost"] = cost
     net.card["temperature"] = temperature
     return net
-
-
-def lost_without(net, samples):
-    """Points of overall accuracy that series lose without each of LACKING: {bands: points}."""
-
-    def accuracy(x):
-        right = models.label(net, x)[0] == samples.y
-        return 100 * right[samples.y >= 0].mean()
-
-    whole, lost = accuracy(samples.x), {}
-    for names in LACKING:
-        x = samples.x.copy()
-        x[:, [samples.bands.index(band) for band in names.split()]] = np.nan
-        lost[names] = round(float(whole - accuracy(x)), 2)
-    return lost
 
 
 def series_scores(labels, own):
