@@ -44,6 +44,7 @@ def make_parser():
     flag("--extend", metavar="YYYY-MM", help="add the months up to this one to the stack OUT")
     add_scene_flags(parser)
     add_work_flags(parser)
+    add_web_flags(parser)
     return parser
 
 
@@ -82,7 +83,7 @@ def add_scene_flags(parser):
     )
     flag(
         "--resampling",
-        choices=("nearest", "bilinear", "cubic"),
+        choices=("nearest", "bilinear"),
         help="of 20 m bands, and of tiles in another UTM zone; SCL always nearest; None: bilinear",
     )
     flag(
@@ -90,13 +91,6 @@ def add_scene_flags(parser):
         choices=("median", "medoid"),
         help="of a month's clear looks: the median of each band, or the one look that is nearest "
         "to all others; None: median",
-    )
-    flag(
-        "--allow-missing",
-        type=whole_number(0),
-        default=3,
-        metavar="N",
-        help="scenes that may stay unreadable before the run ends",
     )
 
 
@@ -122,6 +116,21 @@ def add_work_flags(parser):
         metavar="PIXELS",
         help="side of the windows worked on one by one, a multiple of 256",
     )
+    flag("--yes", action="store_true", help="make a very large stack all the same")
+    flag("--resume", action="store_true", help="go on with an interrupted stack")
+    flag("--overwrite", action="store_true", help="start over where OUT exists")
+
+
+def add_web_flags(parser):
+    """Flags for servers that falter."""
+    flag = parser.add_argument_group("files on the web").add_argument
+    flag(
+        "--allow-missing",
+        type=whole_number(0),
+        default=3,
+        metavar="N",
+        help="scenes that may stay unreadable before the run ends",
+    )
     flag(
         "--retries",
         type=whole_number(0, 12),
@@ -143,9 +152,6 @@ def add_work_flags(parser):
         metavar="SECONDS",
         help="without an answer, after which a request is tried again",
     )
-    flag("--yes", action="store_true", help="make a very large stack all the same")
-    flag("--resume", action="store_true", help="go on with an interrupted stack")
-    flag("--overwrite", action="store_true", help="start over where OUT exists")
 
 
 def main(words=None):

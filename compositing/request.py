@@ -7,7 +7,7 @@ import numpy as np
 
 from compositing import grid, store
 from compositing.monthly import BUFFER, MASKED
-from compositing.reading import RESAMPLING
+from compositing.resampling import RESAMPLING
 from compositing.windows import METHODS
 from utils.errors import InputError
 

@@ -17,17 +17,21 @@ import numpy as np
 import pytest
 import rasterio
 import zarr
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from odc.geo.geobox import GeoBox
 from planetary_computer import sas
 from rasterio.warp import transform
 
 from compositing import composite, offsets
 from compositing.catalogues import Cdse, PlanetaryComputer
+from compositing.grid import window_geobox, windows_of
 from compositing.monthly import MISSING, grown, median, medoid, reflectance
-from compositing.reading import Reader, Unreadable, doubled, interpolated
+from compositing.reading import Reader, Unreadable
 from compositing.remote import HEADERS_KEPT
+from compositing.resampling import doubled, interpolated, on_grid
 from compositing.scenes import scene_of
 from mapping.stack import open_stack
 from tests.conftest import assert_one_clear_line, run_script
@@ -42,6 +46,7 @@ from tests.stac_scenes import (
     item_of,
     truth,
     write_catalogue,
+    write_tiff,
 )
 from tests.stac_server import file_server, stac_api
 from utils.bands import BANDS, NO_OBSERVATION
@@ -155,6 +160,27 @@ def test_interpolation_is_bilinear_and_leaves_no_data_out(coarse):
         if coarse[near]:
             expected = np.average([float(coarse[c]) for c in corners], weights=weights)
         assert abs(found[row, column] - expected) <= 0.51
+
+
+def test_other_grids_are_met_exactly_and_whatever_the_windows(tmp_path):
+    spec = SceneSpec("2022-03-05T10:50:00Z", left=707_000, top=5_630_000, side=300)
+    slope = 1000 + 3 * np.arange(300)[:, None] + 5 * np.arange(300)
+    write_tiff(tmp_path / "slope.tif", slope.astype(np.uint16), spec)
+    corner = transform("EPSG:32631", "EPSG:32632", [708_000], [5_629_000])
+    left, top = (round(v[0], -1) for v in corner)
+    geobox = GeoBox((120, 90), Affine(10, 0, left, 0, -10, top), "EPSG:32632")
+    across, down = np.meshgrid(left + 5 + 10 * np.arange(90), top - 5 - 10 * np.arange(120))
+    x, y = transform("EPSG:32632", "EPSG:32631", across.ravel(), down.ravel())
+    column, row = (np.array(x) - 707_000) / 10 - 0.5, (5_630_000 - np.array(y)) / 10 - 0.5
+    with rasterio.open(tmp_path / "slope.tif") as source:
+        smooth, nearest = (on_grid(source, geobox, m) for m in ("bilinear", "nearest"))
+        parts = np.zeros_like(smooth)
+        for window in windows_of(geobox, 50):
+            parts[window.slices] = on_grid(source, window_geobox(geobox, window), "bilinear")
+    assert (parts == smooth).all()
+    assert abs(smooth.ravel() - (1000 + 3 * row + 5 * column)).max() < 0.51
+    exact = 1000 + 3 * np.rint(row) + 5 * np.rint(column)
+    assert (nearest.ravel() == exact).mean() > 0.999  # but for places between two pixels
 
 
 looks_of = arrays(
