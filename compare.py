@@ -78,11 +78,14 @@ def add_method_flags(parser):
         help="epochs of the networks; 0 = as the recipe says",
     )
     methods.add_argument(
-        "--seed", type=whole_number(at_least=0), default=0, help="of the split and of the methods"
+        "--seed",
+        type=whole_number(at_least=0, at_most=2**31 - 1),
+        default=0,
+        help="of the split and of the methods",
     )
     methods.add_argument(
         "--repeats",
-        type=whole_number(at_least=0),
+        type=whole_number(at_least=0, at_most=1000),
         default=0,
         help="seeds of each method; 0 = 3 in the study of size, else 1",
     )

@@ -10,12 +10,14 @@ taken for new.
 
 import hashlib
 import json
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
-from threading import RLock
 
 import numpy as np
 import torch
@@ -99,8 +101,10 @@ def run_cells(cells, data, folder, *, processes=1, threads=1):
     """Run the cells that are not finished, in parallel; returns the Results of all, in order.
 
     processes: cells at a time. threads: of each process. A finished cell stays where a later one
-    fails. Raises InputError where a process dies.
+    fails. The caller holds the folder (`claimed`). Raises InputError where a process dies.
     """
+    for half_written in Path(folder).glob(".*.part.npz"):  # by a process that was killed
+        half_written.unlink()
     paths = cell_paths(cells, data, folder)
     left = {path: cell for path, cell in zip(paths, cells) if not path.is_file()}
     kept = f"{len(set(paths)) - len(left)} cells kept, {len(left)} to run"
@@ -118,8 +122,12 @@ def run_cells(cells, data, folder, *, processes=1, threads=1):
 def run_parallel(left, data, processes, threads, bar):
     """Run each cell in one of several fresh processes. The first failure stops the others."""
     spawn = get_context("spawn")
+    before = set(active_children())
     with ProcessPoolExecutor(processes, mp_context=spawn, initializer=bars_by_thread) as pool:
-        tasks = {pool.submit(work, cell, data, path, threads): cell for path, cell in left.items()}
+        with interrupts_ignored():
+            tasks = {
+                pool.submit(work, cell, data, path, threads): cell for path, cell in left.items()
+            }
         try:
             for task in as_completed(tasks):
                 task.result()
@@ -132,7 +140,28 @@ def run_parallel(left, data, processes, threads, bar):
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            workers = set(active_children()) - before
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.join()
             raise
+
+
+@contextmanager
+def interrupts_ignored():
+    """Start processes that ignore Ctrl-C, which a terminal sends to all of them.
+
+    This process alone answers it and ends the others; so it is one line and no traceback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers, and only it gets the signal
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # processes begin with what is set here
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def bars_by_thread():
@@ -140,4 +169,4 @@ def bars_by_thread():
 
     A lock shared by processes is left over when a worker is killed.
     """
-    tqdm.set_lock(RLock())
+    tqdm.set_lock(threading.RLock())

@@ -296,7 +296,7 @@ def test_an_interruption_leaves_finished_cells_and_no_half_one(file, tmp_path, m
 
 def kill_a_worker(folder):
     """Wait for the first finished cell, then end one of the processes that work on the others."""
-    while not list(folder.glob("cells/*.npz")):
+    while not list(folder.glob("cells/[!.]*.npz")):
         time.sleep(0.01)
     os.kill(next(child.pid for child in multiprocessing.active_children()), signal.SIGKILL)
 
@@ -325,6 +325,29 @@ def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(
     call(monkeypatch, *arguments, "--processes", 1)
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 4
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+
+
+def interrupt_all(folder):
+    """Wait for the first finished cell, then do what Ctrl-C does, to all processes."""
+    while not list(folder.glob("[!.]*.npz")):
+        time.sleep(0.01)
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_all_processes_without_a_traceback_and_keeps_what_is_finished(
+    file, tmp_path, capfd
+):
+    long = [Cell("patchnet", epochs=5000, seed=seed) for seed in (1, 2)]
+    cells = [Cell("patchnet", epochs=1), *long]
+    threading.Thread(target=interrupt_all, args=[tmp_path], daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(cells, Data(str(file)), tmp_path, processes=2)
+    assert not multiprocessing.active_children()
+    assert "Traceback" not in capfd.readouterr().err
+    kept = cell_paths(cells[:1], Data(str(file)), tmp_path)
+    assert list(tmp_path.glob("[!.]*.npz")) == kept
 
 
 def test_other_settings_data_or_code_make_other_cells(file, tmp_path):

@@ -168,3 +168,11 @@ def write_table(samples, path):
     for place, band in enumerate(samples.bands):
         table[band] = samples.x[:, place].ravel()
     table.to_csv(path, index=False)
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [page for page in pages() if page.endswith(".md")]:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#]+)\)", text):
+            if "://" not in link:
+                assert ((ROOT / page).parent / link).exists(), f"{page}: {link}"
