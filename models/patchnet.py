@@ -88,6 +88,8 @@ class PatchNet(nn.Module):
 class LargePatchNet(PatchNet):
     """PatchNet for accuracy: six layers of width 256, nine times the parameters."""
 
+    recipe = {"epochs": 80, "batch_size": 128, "learning_rate": 4e-3, "flip_until": 0.5}
+
     def __init__(
         self, n_bands, n_classes, width=256, patch=6, reach=(1, 1, 2, 1, 2, 1), dropout=0.1
     ):
