@@ -1,4 +1,4 @@
-"""Measured spectra of soils, built surfaces and char in the ten bands, from the package earthlib."""
+"""Measured spectra of soils, built surfaces and char in the ten bands, from earthlib."""
 
 import re
 from functools import lru_cache

@@ -33,9 +33,11 @@ class Climate(NamedTuple):
 # fmt: off
 CLIMATES = {
     "ATL": Climate((-5, 9), (45, 56), (10.5, 7.5), 780, (310,), 0.15, 0.3, 0.15, 0.85, 0.15, 0.05,
-        {"winter cereal": 0.36, "rape": 0.1, "maize": 0.2, "roots": 0.22, "vegetables": 0.07, "orchard": 0.05}),
+        {"winter cereal": 0.36, "rape": 0.1, "maize": 0.2, "roots": 0.22, "vegetables": 0.07,
+        "orchard": 0.05}),
     "CEN": Climate((12, 40), (45, 55), (8.8, 11.5), 600, (190,), 0.35, 0.35, 0.15, 0.65, 0.15, 0.1,
-        {"winter cereal": 0.38, "rape": 0.12, "maize": 0.2, "summer": 0.18, "roots": 0.08, "orchard": 0.04}),
+        {"winter cereal": 0.38, "rape": 0.12, "maize": 0.2, "summer": 0.18, "roots": 0.08,
+        "orchard": 0.04}),
     "MED": Climate((-8, 28), (36, 43), (16, 8.5), 560, (345,), 0.75, 0.8, 0.5, 0.3, 0.45, 0.25,
         {"early cereal": 0.4, "olive": 0.2, "orchard": 0.15, "irrigated": 0.2, "vegetables": 0.05}),
     "MDS": Climate((116, 120), (-36, -31), (16, 6.5), 520, (345,), 0.7, 0.9, 0.5, 0.4, 0.4, 0.25,
@@ -45,11 +47,14 @@ CLIMATES = {
     "CRN": Climate((-98, -83), (38, 46), (9.5, 14.5), 900, (175,), 0.4, 0.15, 0.2, 0.6, 0.1, 0.08,
         {"maize": 0.48, "summer": 0.34, "winter cereal": 0.14, "orchard": 0.04}),
     "PLN": Climate((-108, -98), (33, 52), (9, 14), 430, (165,), 0.5, 0.4, 0.5, 0.35, 0.2, 0.2,
-        {"winter cereal": 0.34, "spring cereal": 0.16, "maize": 0.14, "summer": 0.18, "irrigated": 0.18}),
-    "SEU": Climate((-93, -78), (30, 37), (17.5, 9.5), 1250, (180,), 0.15, 0.55, 0.25, 0.6, 0.15, 0.06,
+        {"winter cereal": 0.34, "spring cereal": 0.16, "maize": 0.14, "summer": 0.18,
+        "irrigated": 0.18}),
+    "SEU": Climate((-93, -78), (30, 37), (17.5, 9.5), 1250, (180,), 0.15, 0.55, 0.25, 0.6, 0.15,
+        0.06,
         {"summer": 0.45, "maize": 0.2, "winter cereal": 0.1, "double": 0.17, "orchard": 0.08}),
     "WST": Climate((-121, -108), (36, 47), (9, 13), 290, (60,), 0.4, 0.75, 0.7, 0.2, 0.5, 0.4,
-        {"irrigated": 0.35, "alfalfa": 0.1, "winter cereal": 0.35, "orchard": 0.15, "vegetables": 0.05}),
+        {"irrigated": 0.35, "alfalfa": 0.1, "winter cereal": 0.35, "orchard": 0.15,
+        "vegetables": 0.05}),
     "STP": Climate((60, 110), (42, 52), (4, 18), 300, (185,), 0.6, 0.4, 0.5, 0.25, 0.15, 0.3,
         {"spring cereal": 0.6, "irrigated": 0.2, "summer": 0.2}),
     "DES": Climate((-5, 55), (18, 33), (24, 9), 70, (340,), 0.6, 0.9, 0.8, 0.2, 0.4, 0.65,
@@ -74,7 +79,8 @@ CLIMATES = {
         {"paddy": 0.35, "two paddies": 0.2, "long crop": 0.3, "palms": 0.15}),
     "EQU": Climate((-66, -48), (-11, 3), (26, 1), 2100, (60,), 0.5, 0.95, 0.1, 0.85, 0.1, 0.06,
         {"smallholder": 0.3, "palms": 0.3, "double": 0.2, "long crop": 0.2}),
-    "PAM": Climate((-63, -50), (-36, -25), (18, 6.5), 1150, (200,), 0.2, 0.5, 0.25, 0.65, 0.15, 0.08,
+    "PAM": Climate((-63, -50), (-36, -25), (18, 6.5), 1150, (200,), 0.2, 0.5, 0.25, 0.65, 0.15,
+        0.08,
         {"summer": 0.4, "double": 0.3, "maize": 0.15, "winter cereal": 0.15}),
     "AUS": Climate((145, 152), (-36, -26), (18, 7.5), 580, (210,), 0.2, 0.95, 0.6, 0.5, 0.25, 0.2,
         {"early cereal": 0.55, "summer": 0.2, "irrigated": 0.15, "orchard": 0.1}),
@@ -146,7 +152,7 @@ def _rain(rng, climate, phase):
 
 
 def _growth(temperature, rain, bucket):
-    """Growth index (T,): warmth from 0 to 12 degrees, water that is there for what the air takes."""
+    """Growth index (T,): warmth up to 11 degrees, and water for what the air takes."""
     demand = np.clip(12 + 4.6 * temperature, 8, None)  # mm a month, after potential evaporation
     water, index = 0.5 * bucket, np.empty(MONTHS)
     for t in [

@@ -14,7 +14,7 @@ from dataset.vegetation import PLANTS, SKY_LIGHT, canopy, season
 
 # Crop type; cycles of (emergence, harvest, share of the full leaf area), days of the year in the
 # northern hemisphere, or counted from the peak of the rains where `rain`; range of the full leaf
-# area; kind: field, rows of trees, or both. After Sacks et al. 2010 and national calendars (README).
+# area; kind: field, rows of trees, or both. After Sacks et al. 2010 and others (world.md).
 # fmt: off
 SYSTEMS = {
     "winter cereal": ("cereal", [(-75, 198, 0.3), (62, 198, 0.8)], (2.5, 6.5), "field"),
@@ -24,8 +24,10 @@ SYSTEMS = {
     "maize": ("broadleaf crop", [(138, 268, 1.0)], (2.5, 5.5), "field"),
     "summer": ("broadleaf crop", [(148, 265, 1.0)], (2, 5.5), "field"),
     "roots": ("broadleaf crop", [(130, 290, 1.0)], (2.5, 5), "field"),
-    "alfalfa": ("broadleaf crop", [(75, 150, 0.9), (152, 192, 0.9), (194, 234, 0.9), (236, 280, 0.7)], (2, 4.5), "field"),
-    "vegetables": ("broadleaf crop", [(80, 140, 0.6), (155, 215, 0.6), (230, 290, 0.6)], (1.5, 4), "field"),
+    "alfalfa": ("broadleaf crop", [(75, 150, 0.9), (152, 192, 0.9), (194, 234, 0.9), (236, 280,
+        0.7)], (2, 4.5), "field"),
+    "vegetables": ("broadleaf crop", [(80, 140, 0.6), (155, 215, 0.6), (230, 290, 0.6)], (1.5,
+        4), "field"),
     "irrigated": ("broadleaf crop", [(-50, 105, 0.7), (140, 262, 0.9)], (2, 5.5), "field"),
     "double": ("broadleaf crop", [(-65, 145, 0.7), (165, 285, 0.9)], (2, 5), "field"),
     "smallholder": ("broadleaf crop", [(-62, 58, 1.0)], (0.9, 3.2), "rain"),
@@ -229,7 +231,7 @@ def plantation(rng, site, n, table, full, ground, grass, kind):
 
 
 def fields(rng, site, table, cycles, full, how, ground, grass, lake):
-    """Fields of one cropping system: crop, stubble, catch crop or weeds, ploughed or flooded soil."""
+    """Fields of one cropping system: crop, stubble, catch crop or weeds, bare or flooded soil."""
     n = len(ground)
     rain_fed = how in ("rain", "flooded")
     if rain_fed:  # once after each peak of the rains

@@ -1,10 +1,10 @@
 """How unlike a series is to all that a network was trained on.
 
 A network labels whatever it is given. What it says of land that training never saw is worth less,
-and its own confidence does not tell. So the weights carry a summary of the training series: the mean
-and the spread over the months of every band, in clusters. The distance to the nearest cluster, as a
-multiple of the distance that holds 99 of 100 training series that drew no cluster, is the unfamiliarity of a series:
-above 1 it is unlike them.
+and its own confidence does not tell. So the weights carry a summary of the training series: the
+mean and the spread over the months of every band, in clusters. The unfamiliarity of a series is its
+distance to the nearest cluster, as a multiple of the distance that holds 99 of 100 other training
+series. Above 1 it is unlike them.
 """
 
 import numpy as np

@@ -109,7 +109,7 @@ LACKING = torch.tensor(
 
 
 def bands(x, y, share=0.25):
-    """In a share of the series some bands are missing throughout: those that a sensor lacks, or any.
+    """In a share of the series some bands are missing: those that a sensor lacks, or any.
 
     One band in five is hidden at random in a third of these series, and in all of them where there
     are not the ten bands of Sentinel-2.

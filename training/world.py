@@ -61,7 +61,7 @@ def scores_of(net, x):
 
 
 def choose_temperature(left_out):
-    """Temperature with the least loss over sets of (scores (N, K, T), class (N,)), all sets alike."""
+    """Temperature with the least mean loss over sets of (scores (N, K, T), class (N,))."""
 
     def loss(temperature):
         each = []
@@ -76,8 +76,8 @@ def choose_temperature(left_out):
 def choose_cost(stable, temperature):
     """Least cost of a change with which no more than STABLE of the stable series change.
 
-    stable: for each set a list of scores (N, K, T), one of each network that was asked. The share is
-    the mean over the networks, then over the sets.
+    stable: for each set a list of scores (N, K, T), one of each network that was asked. The
+    share is the mean over the networks, then over the sets.
     """
     for cost in COSTS:
         shares = [
