@@ -65,8 +65,9 @@ def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
     rows += change_rows(points.sample, mapped, points.labels, design.classes)
     areas = areas_of(rows, points.sample.total, mapped_areas(chosen, design))
     accuracies = [row for row in rows if row.measure != AREA]
-    dates = date_rows(points.sample, dates_of(mapped, points.labels, apart))
-    warnings = points.warnings + heavy_points(points, design)
+    found = dates_of(mapped, points.labels, apart)
+    dates = date_rows(points.sample, found)
+    warnings = points.warnings + heavy_points(points, design) + no_change(found)
 
     out = folder / ("report" if map_folder is None else f"report-{chosen.folder.resolve().name}")
     with claimed(out):
@@ -116,6 +117,16 @@ def date_rows(sample, dates):
         numbers = (estimate.value, estimate.margin, low, high, estimate.points)
         found.append(DateFigure(name, unit, *(float(number[0]) for number in numbers)))
     return found if dates.true.any() else found[len(WITHIN) : 2 * len(WITHIN)]
+
+
+def no_change(dates):
+    """A warning where only the map knows of changes."""
+    if dates.true.any() or not dates.mapped.any():
+        return []
+    return [
+        "The reference holds no change at all, and the map does. If the reference cannot know of "
+        "changes, as parcels of one year cannot, then the figures of change say nothing."
+    ]
 
 
 def heavy_points(points, design):

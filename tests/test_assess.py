@@ -187,6 +187,13 @@ def test_changes_that_the_map_misses_or_invents_count_as_errors(area, tmp_path):
     assert 0.1 < change["user's accuracy"] < 0.7 and 0.1 < change["producer's accuracy"] < 0.7
 
 
+def test_a_reference_that_knows_of_no_change_is_warned_of(area, tmp_path):
+    _, labels, out = area
+    stable = np.repeat(labels[:1], MONTHS, axis=0)
+    path = truth_csv(tmp_path / "reference.csv", load_design(out), stable)
+    assert "holds no change at all" in (report(out, path) / "report.md").read_text()
+
+
 def test_a_map_whose_classes_stand_in_another_order_is_the_same_map(area, tmp_path):
     _, labels, out = area
     order = [3, 5, 0, 1, 4, 2]
