@@ -1,15 +1,11 @@
-"""composite.py: scenes of a catalogue -> a monthly stack that map.py reads."""
+"""composite.py: a stack that map.py reads, made in one run, in pieces, or not at all."""
 
-import csv
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import warnings
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,69 +13,29 @@ import numpy as np
 import pytest
 import rasterio
 import zarr
-from affine import Affine
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from odc.geo.geobox import GeoBox
-from planetary_computer import sas
 from rasterio.warp import transform
 
-from compositing import composite, offsets
-from compositing.catalogues import Cdse, PlanetaryComputer
-from compositing.grid import window_geobox, windows_of
-from compositing.monthly import MISSING, grown, median, medoid, reflectance
+from compositing import composite
 from compositing.reading import Reader, Unreadable
-from compositing.remote import HEADERS_KEPT
-from compositing.resampling import doubled, interpolated, on_grid
-from compositing.scenes import scene_of
 from mapping.stack import open_stack
 from tests.conftest import assert_one_clear_line, run_script
+from tests.stac_checks import PLAIN, assert_month_is, block_of, bytes_of, expected_of, rows_of
 from tests.stac_scenes import (
-    FINE,
-    LEFT,
     NAMES,
     SIDE,
     SceneSpec,
     bbox_of,
-    classes,
-    item_of,
     truth,
     write_catalogue,
-    write_tiff,
 )
-from tests.stac_server import file_server, stac_api
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 from utils.files import claimed
 
 ROOT = Path(__file__).parents[1]
-PLAIN = {"cloud_buffer": 0, "resampling": "nearest"}
 
 
-def bytes_of(folder):
-    """Digest of each file of a stack."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in Path(folder).rglob("*")
-        if path.is_file()
-    }
-
-
-def rows_of(stack):
-    """scenes.csv of a stack: {scene: row}."""
-    path = Path(stack).with_name(f"{Path(stack).stem}_scenes.csv")
-    with open(path, newline="") as file:
-        return {row["scene"]: row for row in csv.DictReader(file)}
-
-
-def block_of(stack, left, top, size):
-    """reflectance (T, C, y, x) of a stack from a corner in metres on, NO_OBSERVATION outside."""
-    root = zarr.open_group(str(stack), mode="r")
-    numbers = [float(v) for v in root["spatial_ref"].attrs["GeoTransform"].split()]
-    right, down = round((left - numbers[0]) / 10), round((numbers[3] - top) / 10)
-    values = np.pad(root["reflectance"][:], ((0, 0), (0, 0), (9, 9), (9, 9)), constant_values=1)
-    return values[:, :, down + 9 : down + 9 + size, right + 9 : right + 9 + size]
+ROOT = Path(__file__).parents[1]
 
 
 def plain_median(scenes, months):
@@ -144,188 +100,6 @@ def test_picture_and_scenes_lie_beside_the_stack(real):
     assert len(rows) == 58 and {row["used"] for row in rows.values()} == {"yes"}
     assert {row["offset"] for row in rows.values()} == {"0"}
     assert not list(real.parent.glob("*.part"))
-
-
-@given(arrays(np.uint16, (5, 6), elements=st.integers(0, 65535)))
-def test_interpolation_is_bilinear_and_leaves_no_data_out(coarse):
-    found = interpolated(coarse, 2)
-    full = interpolated(np.maximum(coarse, 1), 2)
-    assert (full == doubled(np.maximum(coarse, 1))).all()
-    for row, column in np.ndindex(found.shape):
-        near = row // 2 + 1, column // 2 + 1
-        beside = near[0] + (1 if row % 2 else -1), near[1] + (1 if column % 2 else -1)
-        corners = [(near[0], near[1]), (beside[0], near[1]), (near[0], beside[1]), beside]
-        weights = np.array([9, 3, 3, 1]) * [coarse[corner] > 0 for corner in corners]
-        expected = 0.0
-        if coarse[near]:
-            expected = np.average([float(coarse[c]) for c in corners], weights=weights)
-        assert abs(found[row, column] - expected) <= 0.51
-
-
-def test_other_grids_are_met_exactly_and_whatever_the_windows(tmp_path):
-    spec = SceneSpec("2022-03-05T10:50:00Z", left=707_000, top=5_630_000, side=300)
-    slope = 1000 + 3 * np.arange(300)[:, None] + 5 * np.arange(300)
-    write_tiff(tmp_path / "slope.tif", slope.astype(np.uint16), spec)
-    corner = transform("EPSG:32631", "EPSG:32632", [708_000], [5_629_000])
-    left, top = (round(v[0], -1) for v in corner)
-    geobox = GeoBox((120, 90), Affine(10, 0, left, 0, -10, top), "EPSG:32632")
-    across, down = np.meshgrid(left + 5 + 10 * np.arange(90), top - 5 - 10 * np.arange(120))
-    x, y = transform("EPSG:32632", "EPSG:32631", across.ravel(), down.ravel())
-    column, row = (np.array(x) - 707_000) / 10 - 0.5, (5_630_000 - np.array(y)) / 10 - 0.5
-    with rasterio.open(tmp_path / "slope.tif") as source:
-        smooth, nearest = (on_grid(source, geobox, m) for m in ("bilinear", "nearest"))
-        parts = np.zeros_like(smooth)
-        for window in windows_of(geobox, 50):
-            parts[window.slices] = on_grid(source, window_geobox(geobox, window), "bilinear")
-    assert (parts == smooth).all()
-    assert abs(smooth.ravel() - (1000 + 3 * row + 5 * column)).max() < 0.51
-    exact = 1000 + 3 * np.rint(row) + 5 * np.rint(column)
-    assert (nearest.ravel() == exact).mean() > 0.999  # but for places between two pixels
-
-
-looks_of = arrays(
-    np.int16,
-    st.tuples(st.integers(1, 9), st.just(3), st.just(4)),
-    elements=st.one_of(st.integers(-500, 12000), st.just(MISSING)),
-)
-
-
-@given(looks_of)
-def test_median_is_numpys(looks):
-    values = np.where(looks == MISSING, np.nan, looks.astype(float))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        expected = np.rint(np.nanmedian(values, axis=0))
-    expected = np.where(np.isnan(expected), NO_OBSERVATION, expected)
-    assert (median([look.copy() for look in looks]) == expected).all()
-
-
-@given(arrays(np.int16, (5, 3, 2, 2), elements=st.one_of(st.integers(0, 9000), st.just(MISSING))))
-def test_medoid_is_one_of_the_looks_and_the_nearest_to_the_others(looks):
-    found = medoid(looks)
-    for row, column in np.ndindex(2, 2):
-        whole = [v for v in looks[:, :, row, column].astype(float) if (v != MISSING).all()]
-        if not whole:
-            assert (found[:, row, column] == NO_OBSERVATION).all()
-            continue
-        costs = [sum(np.linalg.norm(one - other) for other in whole) for one in whole]
-        mine = sum(np.linalg.norm(found[:, row, column] - other) for other in whole)
-        assert any((found[:, row, column] == one).all() for one in whole)
-        assert mine <= min(costs) * (1 + 1e-5) + 1e-3
-
-
-@given(arrays(bool, (9, 11)), st.integers(0, 4))
-def test_clouds_grow_by_a_disc(mask, radius):
-    rows, columns = np.nonzero(mask)
-    y, x = np.mgrid[:9, :11]
-    apart = (y[..., None] - rows) ** 2 + (x[..., None] - columns) ** 2
-    assert (grown(mask, radius) == (apart <= radius**2).any(axis=-1)).all()
-
-
-@given(arrays(np.uint16, (4, 5)), st.sampled_from([0, -1000]))
-def test_the_offset_keeps_values_below_zero_and_no_data(numbers, offset):
-    found = reflectance(numbers, offset, np.ones(numbers.shape, bool))
-    assert (found[numbers == 0] == MISSING).all()
-    expected = np.minimum(numbers.astype(int) + offset, 32766)
-    assert (found == expected)[numbers > 0].all()
-
-
-def expected_of(specs):
-    """Median (C, y, x) of what scenes of one month and place truly show, by NumPy."""
-    result = []
-    for band in BANDS:
-        looks = []
-        for spec in specs:
-            numbers = truth(spec, band).astype(float)
-            numbers = numbers if band in FINE else numbers.repeat(2, 0).repeat(2, 1)
-            cloudy = (classes(spec) == 9).repeat(2, 0).repeat(2, 1)
-            looks.append(np.where(cloudy, np.nan, numbers))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result.append(np.nanmedian(looks, axis=0))
-    found = np.array(result)
-    return np.where(np.isnan(found), NO_OBSERVATION, np.rint(found))
-
-
-def assert_month_is(stack, step, specs):
-    """The stack's month holds the true median of these scenes, to 1."""
-    spec = specs[0]
-    found = block_of(stack, spec.left, spec.top, spec.side)[step]
-    inside = found[0] != 1
-    assert inside.any()
-    assert abs(found - expected_of(specs))[:, inside].max() <= 1
-
-
-APPLIED = "earthsearch:boa_offset_applied"
-WRONG = [  # metadata, and what the numbers hold all the same
-    {"baseline": "02.14"},
-    {"baseline": "05.10", "added": 1000},
-    {"baseline": "05.10", "added": 1000, "catalogue_offset": -0.1},
-    {"baseline": "05.09", "added": 0, "catalogue_offset": -0.1, "properties": {APPLIED: True}},
-    {"baseline": "05.09", "added": 0, "catalogue_offset": -0.1, "properties": {APPLIED: False}},
-    {"baseline": "04.00", "added": 1000, "properties": {APPLIED: True}},
-    {"baseline": "05.11", "added": 0},
-    {"baseline": None, "added": 1000, "catalogue_offset": -0.1},
-    {"baseline": None, "added": 0},
-]
-
-
-@pytest.mark.parametrize("metadata", WRONG, ids=str)
-def test_the_offset_is_right_whatever_the_metadata_say(tmp_path, metadata):
-    specs = [SceneSpec("2021-03-05T10:50:00Z", **metadata)]
-    specs += [SceneSpec("2021-03-10T10:50:00Z", cloud=0.5, **metadata)]
-    catalogue = write_catalogue(tmp_path, specs)
-    out = tmp_path / "fields.zarr"
-    composite(out, bbox=bbox_of(specs[0]), months="2021-03:2021-03", catalog=catalogue, **PLAIN)
-    assert_month_is(out, 0, specs)
-
-
-def test_an_old_baseline_keeps_its_values_and_a_wrong_one_shows_beside_earlier_scenes():
-    land = np.random.default_rng(0).integers(100, 2000, (4, 40, 40)).astype(np.uint16)
-    clear = np.ones((40, 40), bool)
-    dark, light = offsets.look(land, clear), offsets.look(land + np.uint16(1000), clear)
-    bright = offsets.look(land + np.uint16(2500), clear)
-    scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
-    assert offsets.decide(scene, light, [], []).offset == 0  # nothing to compare with
-    known = [dark.dark] * 3
-    assert offsets.decide(scene, light, known, []).offset == -1000
-    assert offsets.decide(scene, dark, known, []).offset == 0
-    assert offsets.decide(scene, bright, known, []).offset == 0
-    desert = replace(scene, baseline="05.10", catalogue_offset=-1000, offset_applied=False)
-    assert offsets.decide(desert, bright, [], []).offset == -1000  # as the metadata say
-    assert offsets.decide(desert, bright, [bright.dark] * 3, []).offset == 0
-    assert offsets.decide(desert, bright, [], [0, 0]).offset == 0
-    assert offsets.decide(desert, bright, [], [0, -1000]).offset == -1000
-
-
-def test_halves_of_a_tile_and_neighbouring_tiles_are_no_twins(tmp_path):
-    how = {"time": "2021-03-05T10:50:00Z", "baseline": "05.10", "added": 1000}
-    west = SceneSpec(**how, side=32)
-    east = SceneSpec(**how | {"time": "2021-03-05T10:50:14Z"}, left=LEFT + 320, side=32)
-    other = SceneSpec(**how | {"tile": "31UES"}, left=LEFT + 160, side=32, level=400)
-    catalogue = write_catalogue(tmp_path, [west, east, other])
-    out = tmp_path / "fields.zarr"
-    composite(out, bbox=bbox_of(west, east), months="2021-03:2021-03", catalog=catalogue, **PLAIN)
-    assert {row["used"] for row in rows_of(out).values()} == {"yes"}
-    assert zarr.open_group(str(out), mode="r")["looks"][0].max() == 1  # one light, one look
-    assert_month_is(out, 0, [west])
-
-
-def test_the_newest_baseline_of_a_sensing_counts_and_the_other_is_named(tmp_path):
-    old = SceneSpec("2021-03-05T10:50:00Z", level=300)
-    new = SceneSpec("2021-03-05T10:50:21Z", baseline="05.00", added=1000)
-    newer = SceneSpec(
-        "2021-03-05T10:50:21Z", baseline="05.00", added=1000, generation="2023-05-01T00:00:00Z"
-    )
-    new.level = 500
-    other = SceneSpec("2021-03-06T10:50:00Z", platform="Sentinel-2B", level=40)
-    catalogue = write_catalogue(tmp_path, [new, newer, old, other])
-    out = tmp_path / "fields.zarr"
-    composite(out, bbox=bbox_of(old), months="2021-03:2021-03", catalog=catalogue, **PLAIN)
-    assert_month_is(out, 0, [newer, other])
-    rows = rows_of(out)
-    assert rows[newer.id]["used"] == rows[other.id]["used"] == "yes"
-    assert newer.id in rows[old.id]["why_not"] and newer.id in rows[new.id]["why_not"]
 
 
 @pytest.fixture(scope="module")
@@ -422,34 +196,6 @@ def test_two_runs_at_once_never_meet(months):
         composite(out, months="2022-01:2022-05", **how)
 
 
-def test_a_real_api_with_faults_gives_the_same_bytes(tmp_path, monkeypatch):
-    specs = [SceneSpec("2022-03-05T10:50:00Z", baseline="05.10", added=1000)]
-    specs += [SceneSpec("2022-03-15T10:50:00Z", baseline="05.10", added=1000, cloud=0.5)]
-    catalogue = write_catalogue(tmp_path, specs)
-    how = {"bbox": bbox_of(specs[0]), "months": "2022-03:2022-03", **PLAIN}
-    composite(tmp_path / "plain.zarr", catalog=catalogue, **how)
-    expected = bytes_of(tmp_path / "plain.zarr")
-    monkeypatch.setattr("compositing.catalogues.PAGE", 1)  # the answer comes in pages
-    how |= {"timeout": 1, "pause": 0.01}
-    with file_server(tmp_path) as files, stac_api(catalogue, files.url, tmp_path) as api:
-        for number, faults in enumerate([(), ("503", "truncate", "503"), ("truncate", "stall")]):
-            files.faults, files.asked = faults, Counter()
-            HEADERS_KEPT.kept.clear()
-            out = tmp_path / f"web{number}.zarr"
-            composite(out, catalog=api, **how)
-            assert bytes_of(out) == expected
-            assert len(files.asked) == 22
-        files.faults, files.broken = (), "20220315"
-        HEADERS_KEPT.kept.clear()
-        how |= {"retries": 1}
-        with pytest.raises(InputError, match="20220315.*503.*at most 0"):
-            composite(tmp_path / "broken.zarr", catalog=api, allow_missing=0, **how)
-        composite(tmp_path / "without.zarr", catalog=api, **how)
-    row = rows_of(tmp_path / "without.zarr")[specs[1].id]
-    assert row["used"] == "no" and "503" in row["why_not"]
-    assert_month_is(tmp_path / "without.zarr", 0, specs[:1])
-
-
 def test_a_scene_that_fails_in_one_window_is_left_out_of_all(months, monkeypatch):
     folder, how = months
     failing, usual = "20220215", Reader.read
@@ -466,56 +212,6 @@ def test_a_scene_that_fails_in_one_window_is_left_out_of_all(months, monkeypatch
     assert len(left_out) == 1 and failing in left_out[0]
     looks = zarr.open_group(str(out), mode="r")["looks"][1]
     assert looks.max() == 1
-
-
-def test_expired_tokens_are_renewed_in_one_place(tmp_path, monkeypatch):
-    specs = [SceneSpec("2022-03-05T10:50:00Z")]
-    catalogue = write_catalogue(tmp_path, specs)
-    items = json.loads(catalogue.read_text())
-    for asset in items["features"][0]["assets"].values():
-        asset["href"] = asset["href"].replace(
-            "./", "http://fields.blob.core.windows.net/container/"
-        )
-    how = {"bbox": bbox_of(specs[0]), "months": "2022-03:2022-03", **PLAIN}
-    composite(tmp_path / "plain.zarr", catalog=catalogue, **how)
-    catalogue.write_text(json.dumps(items))
-    with file_server(tmp_path, uses=4) as files:
-        monkeypatch.setenv("http_proxy", files.url)  # all hosts are this server
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setattr(PlanetaryComputer, "address", str(catalogue))
-        settings = sas.Settings(sas_url=f"{files.url}/token", subscription_key=None)
-        monkeypatch.setattr(sas.Settings, "get", staticmethod(lambda: settings))
-        sas.TOKEN_CACHE.clear()
-        composite(tmp_path / "signed.zarr", catalog="planetary-computer", pause=0.01, **how)
-        assert 3 <= files.tokens <= 12  # a token is good for 4 of 22 requests
-        files.uses = 0
-        HEADERS_KEPT.kept.clear()
-        with pytest.raises(InputError, match="the server answers 403") as caught:
-            composite(
-                tmp_path / "x.zarr", catalog="planetary-computer", retries=2, pause=0.01, **how
-            )
-        assert "sig=" not in str(caught.value)
-    assert bytes_of(tmp_path / "signed.zarr") == bytes_of(tmp_path / "plain.zarr")
-
-
-def test_files_in_a_bucket_are_read_with_the_keys_of_the_environment(tmp_path, monkeypatch):
-    specs = [SceneSpec("2022-03-05T10:50:00Z")]
-    catalogue = write_catalogue(tmp_path, specs)
-    how = {"bbox": bbox_of(specs[0]), "months": "2022-03:2022-03", **PLAIN}
-    composite(tmp_path / "plain.zarr", catalog=catalogue, **how)
-    items = json.loads(catalogue.read_text())
-    for asset in items["features"][0]["assets"].values():
-        asset["href"] = asset["href"].replace("./", "s3://container/")
-    catalogue.write_text(json.dumps(items))
-    with file_server(tmp_path) as files:
-        endpoint = {"AWS_S3_ENDPOINT": files.url.removeprefix("http://"), "AWS_HTTPS": "NO"}
-        monkeypatch.setattr(Cdse, "endpoint", endpoint)
-        monkeypatch.setattr(Cdse, "address", str(catalogue))
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        composite(tmp_path / "bucket.zarr", catalog="cdse", pause=0.01, **how)
-        assert len(files.asked) == 11
-    assert bytes_of(tmp_path / "bucket.zarr") == bytes_of(tmp_path / "plain.zarr")
 
 
 def test_an_area_over_a_utm_border_is_one_stack(tmp_path):
@@ -669,13 +365,3 @@ def test_the_grid_of_another_raster_and_of_a_polygon(tmp_path):
 def test_the_command_line_ends_in_one_line(tmp_path):
     process = run_script("composite.py", "--out", tmp_path / "x.zarr", "--bbox", "1,2,3")
     assert_one_clear_line(process, "--bbox", "W,S,E,N")
-
-
-@pytest.mark.skipif(not os.environ.get("TSSCD_ONLINE"), reason="TSSCD_ONLINE is not set")
-@pytest.mark.parametrize("catalogue", ["planetary-computer", "earth-search"])
-def test_the_live_catalogues(tmp_path, catalogue):
-    bbox = (112.93, 28.10, 112.94, 28.11)
-    composite(tmp_path / "live.zarr", bbox=bbox, months="2021-12:2022-03", catalog=catalogue)
-    rows = rows_of(tmp_path / "live.zarr")
-    assert sum(row["used"] == "yes" for row in rows.values()) >= 10
-    assert not open_stack(tmp_path / "live.zarr").notes  # no step of 1000 is left
