@@ -18,7 +18,7 @@ def write_report(folder, samples, evidence, choice, found, candidates, products)
     folder = Path(folder)
     figures = {"area": area_figure(samples, candidates, choice)}
     for number, row in enumerate(example_rows(samples), 1):
-        title = f"{samples.ids[row]}\nmonths with less evidence are left without a label"
+        title = f"{samples.ids[row]}\nlabels from products and series; hatched: too little evidence"
         figures[f"example_{number}"] = plots.series_figure(
             samples.x[row],
             samples.months,
