@@ -8,8 +8,8 @@ between such years (stubble, cleared ground, a building site) is learned as no l
 class. Left out, such months are given to the old class and every change comes out late.
 (Learning from positive and unlabelled examples: Elkan & Noto 2008.)
 
-Then products and network are decoded together. The next round is taught these labels, but for the
-months beside each change, and finds the changes anew.
+Then products and network are decoded together. With more rounds, the years of the products are
+corrected, and the next round begins with them. That second round did not help on the coast.
 """
 
 from dataclasses import dataclass
@@ -30,15 +30,13 @@ from labelling.evidence import (
 )
 from training.augment import AUGMENTATIONS
 
-ROUNDS = 3
-STEPS = 3_000  # batches of a round
-GAP = 2  # months before and after a change that the next round is not taught
+ROUNDS = 1
+STEPS = 4_000  # batches of a round
 BATCH = 64
 LEARNING_RATE = 5e-3
 AVERAGE = 0.998  # decay of the running mean of the weights, which is what labels
 CHANGES = ("illumination", "noise", "gaps")
 SPLICED = 0.5  # share of the series of a batch that go on as another one from a random month
-PRIOR = 0.5  # share of the classes' frequencies that is taken out of the network's probabilities
 BALANCE = 0.5  # power of 1 / frequency of a class by which its series are drawn; 0 = as they come
 
 
@@ -72,7 +70,7 @@ def find_months(x, classes, edge, months, bands, legend, *, rounds=ROUNDS, steps
             labels = np.where(seen, labels, -1)
             trust = trust_of(classes, edge, months, labels)
         if number + 1 < rounds:
-            taught = next_lesson(labels, sure)
+            taught = next_lesson(labels, sure, at)
     return Found(labels, sure, trust, first)
 
 
@@ -115,21 +113,23 @@ def labels_from_years(yearly, at, steps):
     return out
 
 
-def next_lesson(labels, sure):
-    """What the next round is taught: the labels, but for the months beside each change.
+def next_lesson(labels, sure, at):
+    """What the next round is taught: the years as they are now corrected, and short states.
 
-    labels (N, T); sure (N, T): their probability. Those months are the ones that are dated wrong,
-    most often by a month or two. The network learns from the months before and after, and from
-    spliced series, where a change looks sharp, and finds the change anew.
-    """
-    change = np.zeros(labels.shape, bool)
-    change[:, 1:] = (labels[:, 1:] != labels[:, :-1]) & (labels[:, 1:] >= 0) & (labels[:, :-1] >= 0)
-    beside = change.copy()
-    for shift in range(1, GAP + 1):
-        beside[:, :-shift] |= change[:, shift:]
-        if shift < GAP:
-            beside[:, shift:] |= change[:, :-shift]
-    return np.where(beside | (sure < 0.5), -1, labels).astype(np.int8)
+    A class that the network finds between two years, surely and for three months, is kept."""
+    yearly = labels[:, at]
+    lesson = labels_from_years(yearly, at, labels.shape[1])
+    differs = (lesson >= 0) & (lesson != labels) & (labels >= 0)
+    begin, end = yearly[:, :-1], yearly[:, 1:]
+    for i, (start, stop) in enumerate(zip(at, at[1:])):
+        part = slice(start, stop)
+        own = labels[:, part]
+        third = (own != begin[:, i, None]) & (own != end[:, i, None]) & (sure[:, part] > 0.8)
+        lesson[:, part] = np.where(differs[:, part] & third, own, lesson[:, part])
+    outside = np.arange(labels.shape[1])
+    edges = (outside < at[0] - 1) | (outside > at[-1] + 1)
+    lesson[:, edges] = np.where(sure[:, edges] > 0.8, labels[:, edges], -1)
+    return np.where(labels >= 0, lesson, -1).astype(np.int8)
 
 
 def trained(x, y, bands, legend, *, steps, seed):
@@ -201,5 +201,5 @@ def network_scores(net, x, taught, seen):
         minlength=scores.shape[1],
     )
     prior = np.log(np.maximum(drawn / drawn.sum(), 1e-3))
-    scores -= PRIOR * prior[None, :, None].astype(np.float32)
+    scores -= prior[None, :, None].astype(np.float32)
     return np.where(seen[:, None], scores, 0).astype(np.float32)

@@ -14,21 +14,16 @@ GRID = Affine(10.0, 0, 700000.0, 0, -10.0, 3100000.0)
 CODES = (80, 10, 30, 60, 50, 40)  # of ESA WorldCover, in the order of the urban classes
 
 
-def land(change=True, spread=0):
-    """Labels (T, y, x): four fields of classes; in two of them a part changes in month 11 or 24.
-
-    spread: months over which a change wanders through its field, row by row.
-    """
+def land(seed=0, change=True):
+    """Labels (T, y, x): four fields of classes; in two of them a part changes in month 11 or 24."""
     labels = np.zeros((STEPS, SIDE, SIDE), np.int8)
     half = SIDE // 2
     labels[:, :half, half:] = 2
     labels[:, half:, :half] = 4
     labels[:, half:, half:] = 5
     if change:
-        for row in range(2, half - 2):
-            later = row % (spread + 1)
-            labels[11 - spread // 2 + later :, row, half + 2 : SIDE - 4] = 3
-            labels[24 - spread // 2 + later :, half + row, half + 2 : SIDE - 4] = 4
+        labels[11:, 2 : half - 2, half + 2 : SIDE - 4] = 3
+        labels[24:, half + 2 : SIDE - 2, half + 2 : SIDE - 4] = 4
     return labels
 
 
@@ -49,9 +44,9 @@ def reflectance(labels, seed=0):
     return np.rint(x).astype(np.int16)
 
 
-def write_land(folder, *, spoilt=0.1, change=True, spread=0, seed=0):
+def write_land(folder, *, spoilt=0.1, change=True, seed=0):
     """Write city.zarr and product_2019.tif to product_2021.tif; return the labels (T, y, x)."""
-    labels = land(change=change, spread=spread)
+    labels = land(change=change)
     write_zarr(folder / "city.zarr", reflectance(labels, seed), first=FIRST, transform=GRID)
     rng = np.random.default_rng(seed + 1)
     for year, month in zip((2019, 2020, 2021), JULYS):

@@ -36,7 +36,7 @@ from labelling.evidence import SWITCH_COST, month_probabilities, product_evidenc
 from labelling.legends import KNOWN, find_legend, read_classes
 from labelling.pipeline import label_stack
 from labelling.products import find_products, with_lookup
-from labelling.rounds import labels_from_years, next_lesson
+from labelling.rounds import labels_from_years
 from mapping.stack import open_stack
 from utils.errors import InputError
 from utils.legend import URBAN
@@ -46,9 +46,9 @@ from utils.legend import URBAN
 def made(tmp_path_factory):
     """Made-up land with products of which a tenth is wrong, and the samples made from it."""
     folder = tmp_path_factory.mktemp("land")
-    labels = write_land(folder, spread=7)
+    labels = write_land(folder)
     out = folder / "city.npz"
-    label_stack(folder / "city.zarr", products_of(folder), out, steps=400, rounds=2)
+    label_stack(folder / "city.zarr", products_of(folder), out, steps=300, rounds=2)
     return folder, labels, out
 
 
@@ -78,7 +78,7 @@ def test_changes_are_dated_to_their_month(made):
     month = np.where(~before, np.arange(STEPS), STEPS).min(axis=1)
     real = (true != true[:, :1]).argmax(axis=1)
     assert changed.sum() > 100
-    assert (np.abs(month - real)[changed] <= 1).mean() > 0.8
+    assert (np.abs(month - real)[changed] <= 1).mean() > 0.9
 
 
 def test_sites_are_blocks_so_that_a_split_holds_blocks_out(made):
@@ -241,16 +241,6 @@ def test_between_years_of_one_class_that_class_is_taught():
 def test_a_class_of_one_year_alone_is_not_taught_between_years():
     lesson = labels_from_years(np.array([[2, 3, 2]], np.int8), np.array([6, 18, 30]), 36)[0]
     assert lesson[18] == 3 and (lesson[9:16] == -1).all() and (lesson[21:28] == -1).all()
-
-
-def test_the_next_round_is_not_taught_the_months_beside_a_change():
-    labels = np.array([[0] * 6 + [1] * 6, [2] * 12, [-1] * 3 + [0] * 9], np.int8)
-    sure = np.ones(labels.shape)
-    sure[1, 4] = 0.4
-    lesson = next_lesson(labels, sure)
-    assert lesson[0].tolist() == [0] * 4 + [-1] * 4 + [1] * 4
-    assert lesson[1].tolist() == [2] * 4 + [-1] + [2] * 7
-    assert lesson[2].tolist() == labels[2].tolist()
 
 
 def test_months_without_much_evidence_get_no_label():
