@@ -1,11 +1,12 @@
 """Make the simulated samples, dataset/urban.npz, from radiative transfer. See dataset/README.md.
 
-    python dataset/simulate.py                                        the set that ships (12,000 series, seed 0)
-    python dataset/simulate.py --series 1000 --seed 7 --out mine.npz  another one
-    python dataset/simulate.py --region world --series 13800 --out world.npz   all climates (world.md)
-    python dataset/simulate.py --figures img                          the data card's figures, from the set in --out
+    python dataset/simulate.py                       # the set that ships: 12,000 series, seed 0
+    python dataset/simulate.py --series 1000 --seed 7 --out mine.npz             # another set
+    python dataset/simulate.py --region world --series 13800 --out world.npz     # all climates
+    python dataset/simulate.py --figures img         # figures of the card, from the set in --out
 
-Needs dataset/requirements.txt. The same --series and --seed give the same bytes, whatever --processes is.
+Needs dataset/requirements.txt. The same --series and --seed give the same bytes for any number of
+--processes. The climates of the world are described in dataset/world.md.
 """
 
 import importlib.util
@@ -178,15 +179,19 @@ def main(argv=None):
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if lacking:
         raise InputError(
-            f"{' and '.join(lacking)} not installed, expected: pip install -r dataset/requirements.txt"
+            f"{' and '.join(lacking)} not installed; "
+            "expected: pip install -r dataset/requirements.txt"
         )
     arrays = simulate(args.series, args.seed, args.processes, args.region)
     with written_whole(args.out) as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
     changed = (arrays["y"][:, 1:] != arrays["y"][:, :-1]).any(1).mean()
+    sites = len(set(arrays["site"]))
+    missing = (arrays["x"] == MISSING).mean()
+    megabytes = args.out.stat().st_size / 1e6
     print(
-        f"{args.out}: {args.series} series of {len(set(arrays['site']))} sites, {changed:.0%} change, "
-        f"{(arrays['x'] == MISSING).mean():.1%} of the months are missing, {args.out.stat().st_size / 1e6:.1f} MB"
+        f"{args.out}: {args.series} series of {sites} sites, {changed:.0%} change, "
+        f"{missing:.1%} of the months are missing, {megabytes:.1f} MB"
     )
 
 
