@@ -143,7 +143,7 @@ def draw(
 
     weights, data, sample (a list of names), changed, wrong, n, part, seed, first_month, out: as the
     flags of the command line. stack, at (longitude, latitude), scale, offset, nodata: one pixel of
-    a raster stack is drawn instead of samples, see `mapping.stack.open_stack`. product: a list of
+    a raster stack is drawn instead of samples, see `stacks.stack.open_stack`. product: a list of
     YEAR=RASTER, decoded with the network; product_legend: see `mapping.evidence.find_evidence`.
     Raises InputError for whatever cannot be used, before any file is written.
     """

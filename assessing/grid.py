@@ -11,8 +11,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.windows import Window
 
-from mapping.geotiffs import Header, read_header
-from mapping.source import month_in
+from stacks.geotiffs import Header, read_header
+from stacks.source import month_in
 from utils.errors import InputError
 from utils.legend import Legend
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mapping.absent import FEWEST
-from mapping.source import MissingBands
-from mapping.stack import open_stack
+from stacks.absent import FEWEST
+from stacks.source import MissingBands
+from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 

@@ -13,8 +13,8 @@ import numpy as np
 import rasterio
 
 from assessing.grid import LABELS, NO_LABEL, read_tile, tiles_of
-from mapping.area import pixel_hectares
-from mapping.geotiffs import check_grid, read_header
+from stacks.area import pixel_hectares
+from stacks.geotiffs import check_grid, read_header
 from utils.errors import InputError
 
 OUTSIDE = -1

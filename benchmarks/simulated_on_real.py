@@ -18,7 +18,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from data_loader import load_samples
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from utils.bands import NO_OBSERVATION
 from utils.changes import change_months
 from utils.errors import run_main

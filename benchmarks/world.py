@@ -23,8 +23,8 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from data_loader import load_samples
-from mapping.stack import open_stack
 from models.unfamiliar import learn, unfamiliarity
+from stacks.stack import open_stack
 from training.lacking import lost_without
 from training.loop import best_row
 from training.mixture import REAL, TEST_ONLY, read_real, real_samples, together

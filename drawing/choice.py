@@ -153,7 +153,7 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
     try:
         from labelling.products import parse_product
         from mapping.evidence import find_evidence
-        from mapping.stack import open_stack, pixel_at, read_series
+        from stacks.stack import open_stack, pixel_at, read_series
     except ImportError as error:
         raise InputError(
             f"--stack needs {error.name}; expected pip install -r mapping/requirements.txt"

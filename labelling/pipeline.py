@@ -14,7 +14,7 @@ from labelling.legends import common_legend, read_classes
 from labelling.products import find_products, with_lookup
 from labelling.report import write_report
 from labelling.rounds import ROUNDS, STEPS, find_months
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 from utils.files import claimed

@@ -1,17 +1,15 @@
 """An area's stack -> where, when and to what the land changed. See README.md in this folder.
 
-In the order in which a pixel meets them:
+`stacks/` reads the stack. Then, in the order in which a pixel meets them:
 
-source, geotiffs, cubes     what kinds of files hold, and their stored numbers
-stack                       a stack as reflectance x 10^4, month by month
 windows, workers            labels of its pixels, window by window, in threads or on Dask
 thinned                     the reflectances that the page shows
 unfinished                  finished windows on disk, so that an interrupted map can go on
 pixels, mosaic              labels -> dates and kinds of change -> rasters of the whole area
 events, polygons            changes of pixels -> change events -> changes.gpkg
 webpage, stackpage, page/   index.html of a map, of a stack alone; its files
-summary, area, lonlat       pixels and hectares; where and how large a pixel is
+summary                     pixels and hectares of classes and transitions
+evidence                    land cover products as evidence beside the network
 pipeline                    all of these in their order: make_map
 products, figures           the rasters' formats and colours; the figures
-memory                      keeps and gives back the memory of windows
 """

@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mapping.lonlat import ground_step
 from mapping.products import NO_CHANGE_COLOUR, REASONS, date_colours, from_to, yyyymm
+from stacks.lonlat import ground_step
 
 LARGEST = 800  # pixels of a map's longer side in the figure; larger ones are thinned
 LISTED = 8  # transitions that a legend names, the largest ones; the rest share one colour

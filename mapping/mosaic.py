@@ -14,12 +14,12 @@ import rasterio
 from rasterio.windows import Window as RasterWindow
 from tqdm import tqdm
 
-from mapping.area import pixel_hectares
 from mapping.figures import draw_figures
 from mapping.pixels import Drawing, draw_window
 from mapping.products import add_overviews, create, write_cog
 from mapping.summary import MILLIMETRES, write_summary
 from mapping.windows import windows_of
+from stacks.area import pixel_hectares
 from utils.errors import InputError
 from utils.workers import Workers, cores, stream
 

@@ -12,7 +12,6 @@ import torch
 from tqdm import tqdm
 
 import models
-from mapping.absent import open_for, with_absent
 from mapping.evidence import find_evidence
 from mapping.finishing import draw_up
 from mapping.thinned import CURVES, create_store, save_shown, thinning_of
@@ -26,6 +25,7 @@ from mapping.unfinished import (
 )
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from models.label import WORTH_MEASURING
+from stacks.absent import open_for, with_absent
 from utils.errors import InputError
 from utils.files import claimed
 from utils.memory import give_back_memory
@@ -76,7 +76,7 @@ def make_map(
     """Map the area of a stack with the network in a weights file; returns the folder of the map.
 
     stack: path of a GeoTIFF, a folder of monthly GeoTIFFs, a Zarr or NetCDF cube; first_month,
-    scale, offset, nodata: as `mapping.stack.open_stack` takes them. out: folder of the map,
+    scale, offset, nodata: as `stacks.stack.open_stack` takes them. out: folder of the map,
     default maps/NAME OF STACK. min_months: months with an observation that a pixel needs, default a
     quarter of the stack's. filter_width: of a spatial majority filter, pixels, odd. probabilities:
     write the mean probability of each class in each year too. mmu: hectares of the smallest

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mapping.source import MissingBands
-from mapping.stack import open_stack
 from mapping.thinned import CURVES, create_store, open_store, save_shown, thin, thinning_of
 from mapping.unfinished import FINISHED, PARTS, check_space
 from mapping.webpage import data_of_stack, write_front, write_reflectances
 from mapping.windows import window_size, windows_of
+from stacks.source import MissingBands
+from stacks.stack import open_stack
 from utils.errors import InputError
 from utils.files import claimed
 

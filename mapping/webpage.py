@@ -20,13 +20,13 @@ from PIL import Image
 from rasterio.windows import Window as RasterWindow
 
 from mapping.figures import largest_transitions
-from mapping.lonlat import ground_step, lonlat_grid
 from mapping.mosaic import TILE
 from mapping.products import NO_CHANGE_COLOUR, PERCENT, REASONS, count_entry
 from mapping.summary import NO_LABEL
 from mapping.thinned import thinned_shape
 from mapping.windows import windows_of
 from pages.packing import copy_files, differences, pack, write_script
+from stacks.lonlat import ground_step, lonlat_grid
 from utils.bands import NO_OBSERVATION
 from utils.legend import SPARE_COLOURS
 from utils.workers import Workers, cores, stream

@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 import models
-from mapping.absent import with_absent
 from mapping.evidence import ProductEvidence
 from mapping.products import LABELLED, NO_ANSWER, NO_DATA, TOO_FEW
-from mapping.stack import Stack
 from mapping.thinned import Thinning, thin
 from models.label import BATCH
 from models.unfamiliar import unfamiliarity
+from stacks.absent import with_absent
+from stacks.stack import Stack
 from utils.bands import NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 from utils.memory import give_back_memory

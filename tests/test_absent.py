@@ -6,9 +6,9 @@ import torch
 from stack_files import read_map, values, write_folder
 
 import models
-from mapping.absent import missing_note, with_absent
 from mapping.pipeline import make_map
 from models.unfamiliar import learn, unfamiliarity
+from stacks.absent import missing_note, with_absent
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 from utils.legend import URBAN

@@ -28,7 +28,7 @@ from assessing.fill import fill_reference
 from assessing.record import load_design
 from assessing.report import report
 from data_loader import load_samples
-from mapping.area import pixel_hectares
+from stacks.area import pixel_hectares
 from tests.conftest import assert_one_clear_line, run_script
 from utils.errors import InputError
 from utils.legend import URBAN, Legend

@@ -17,7 +17,7 @@ from rasterio.warp import transform
 
 from compositing import composite
 from compositing.reading import Reader, Unreadable
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from tests.conftest import assert_one_clear_line, run_script
 from tests.stac_checks import PLAIN, assert_month_is, block_of, bytes_of, expected_of, rows_of
 from tests.stac_scenes import (

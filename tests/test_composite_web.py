@@ -10,7 +10,7 @@ from planetary_computer import sas
 from compositing import composite
 from compositing.catalogues import Cdse, PlanetaryComputer
 from compositing.remote import HEADERS_KEPT
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from tests.stac_checks import PLAIN, assert_month_is, bytes_of, rows_of
 from tests.stac_scenes import (
     SceneSpec,

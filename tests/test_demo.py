@@ -223,7 +223,7 @@ def test_what_a_stack_holds_beside_reflectance_is_told_and_mended(work, monkeypa
 
 
 def test_a_missing_raster_library_is_named(work, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "mapping.stack", None)
+    monkeypatch.setitem(sys.modules, "stacks.stack", None)
     said = refused(monkeypatch, capsys, "--stack", "town.tif", "--at", "1,2")
     assert "mapping/requirements.txt" in said
 

@@ -10,7 +10,7 @@ from conftest import ROOT
 from stack_files import values, write_geotiff
 
 from data_loader import load_samples
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION
 
 PAGE = (ROOT / "dataset" / "earth_engine.md").read_text()

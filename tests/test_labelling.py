@@ -37,7 +37,7 @@ from labelling.legends import KNOWN, find_legend, read_classes
 from labelling.pipeline import label_stack
 from labelling.products import find_products, with_lookup
 from labelling.rounds import labels_from_years
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from utils.errors import InputError
 from utils.legend import URBAN
 

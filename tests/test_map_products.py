@@ -15,7 +15,7 @@ import map as map_script
 import models
 from mapping.evidence import ProductEvidence, find_evidence, months_meant
 from mapping.pipeline import make_map
-from mapping.stack import open_stack
+from stacks.stack import open_stack
 from utils.bands import BANDS
 from utils.errors import InputError
 from utils.legend import URBAN

@@ -24,12 +24,12 @@ from stack_files import CRS, FIRST, GRID, save_network, values, write_folder
 
 import map as map_script
 from mapping.events import Store, find_events
-from mapping.lonlat import lonlat_grid
 from mapping.pixels import changes_of
 from mapping.polygons import write_polygons
 from mapping.products import products_for
 from mapping.unfinished import link_to_page
 from mapping.windows import windows_of
+from stacks.lonlat import lonlat_grid
 from tests.conftest import ROOT
 from tests.test_map import drawn_by_level
 from utils.errors import InputError

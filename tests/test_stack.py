@@ -6,9 +6,9 @@ import rasterio
 from affine import Affine
 from stack_files import CRS, FIRST, GRID, cube, values, write_folder, write_geotiff, write_zarr
 
-from mapping.area import pixel_hectares
-from mapping.source import band_in, month_in
-from mapping.stack import open_stack, read_series, reflectance
+from stacks.area import pixel_hectares
+from stacks.source import band_in, month_in
+from stacks.stack import open_stack, read_series, reflectance
 from utils.bands import BANDS
 from utils.errors import InputError
 

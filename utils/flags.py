@@ -67,7 +67,7 @@ def _bounded(kind, what, at_least=None, at_most=None, above=None, below=None):
 def add_reading_flags(flag):
     """Add the flags that say how to read a raster stack. flag: `add_argument` of a parser or group.
 
-    Their names are arguments of `mapping.stack.open_stack`.
+    Their names are arguments of `stacks.stack.open_stack`.
     """
     flag("--first-month", metavar="YYYY-MM", help="for data without dates")
     flag(

@@ -11,7 +11,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from mapping.source import Source, chosen_bands, month_in, parse_month, unreadable
+from stacks.source import Source, chosen_bands, month_in, parse_month, unreadable
 from utils.bands import BANDS
 from utils.errors import InputError
 

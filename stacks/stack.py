@@ -12,9 +12,9 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from mapping.cubes import find_cube
-from mapping.geotiffs import find_folder, find_geotiff
-from mapping.source import Source, parse_month
+from stacks.cubes import find_cube
+from stacks.geotiffs import find_folder, find_geotiff
+from stacks.source import Source, parse_month
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 

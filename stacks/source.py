@@ -1,8 +1,8 @@
 """A stack as it is stored: which months and bands it holds, on which grid, and how its numbers are
 to be read.
 
-`mapping.geotiffs` and `mapping.cubes` look at the headers and give a Source; its reader gives the
-stored numbers of any window. What these numbers mean is worked out in `mapping.stack`.
+`stacks.geotiffs` and `stacks.cubes` look at the headers and give a Source; its reader gives the
+stored numbers of any window. What these numbers mean is worked out in `stacks.stack`.
 """
 
 import re

@@ -6,8 +6,8 @@ points of overall accuracy that series without them cost. Other weights refuse s
 
 import numpy as np
 
-from mapping.source import MissingBands
-from mapping.stack import noted, open_stack
+from stacks.source import MissingBands
+from stacks.stack import noted, open_stack
 from utils.bands import NO_OBSERVATION
 
 FEWEST = 3  # bands; fewer say too little

@@ -12,7 +12,7 @@ import zarr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from mapping.source import Source, chosen_bands, first_line, unreadable
+from stacks.source import Source, chosen_bands, first_line, unreadable
 from utils.errors import InputError
 
 DIMENSIONS = {
