@@ -109,8 +109,8 @@ def transition_table(samples):
     count = np.bincount(codes, minlength=len(names) ** 2)
     if not count.any():
         return [
-            "No series changes. `run.py --augment` with `splice` makes changes up from two stable "
-            "series; see labelling/README.md."
+            "No series changes. `run.py --augment flip,illumination,noise,gaps,crop,splice` makes "
+            "changes up from two stable series."
         ]
     lines = ["| transition | changes | |", "|---|---|---|"]
     for code in np.argsort(-count, kind="stable")[: (count > 0).sum()]:

@@ -35,8 +35,7 @@ STEPS = 4_000  # batches of a round
 BATCH = 64
 LEARNING_RATE = 5e-3
 AVERAGE = 0.998  # decay of the running mean of the weights, which is what labels
-CHANGES = ("illumination", "noise", "gaps")
-SPLICED = 0.5  # share of the series of a batch that go on as another one from a random month
+CHANGES = ("splice", "illumination", "noise", "gaps")
 BALANCE = 0.5  # power of 1 / frequency of a class by which its series are drawn; 0 = as they come
 
 
@@ -149,7 +148,7 @@ def trained(x, y, bands, legend, *, steps, seed):
     net.train()
     for step in tqdm(range(steps), unit="batch", desc="months", leave=False):
         rows = torch.multinomial(draw, BATCH, replacement=True)
-        batch, labels = spliced(x[rows], target[rows])
+        batch, labels = x[rows], target[rows]
         for name in CHANGES:
             batch, labels = AUGMENTATIONS[name](batch, labels)
         loss = nn.functional.cross_entropy(net(batch).float(), labels, ignore_index=-1)
@@ -176,15 +175,6 @@ def draw_weights(y, classes):
     labelled = (y >= 0).sum(axis=1)
     total = np.where(y >= 0, weight[y], 0).sum(axis=1)
     return np.where(labelled > 0, total / np.maximum(labelled, 1), 0)
-
-
-def spliced(x, y, share=SPLICED):
-    """From a random month on, a share of the series goes on as another one of the batch."""
-    batch, _, steps = x.shape
-    other = torch.randperm(batch)
-    month = (torch.rand(batch, 1) * (steps - 6) + 3).long()
-    after = (torch.arange(steps) >= month) & (torch.rand(batch, 1) < share)  # (B, T)
-    return torch.where(after[:, None], x[other], x), torch.where(after, y[other], y)
 
 
 def network_scores(net, x, taught, seen):

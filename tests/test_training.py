@@ -119,7 +119,7 @@ def test_augmentation_changes_neither_its_input_nor_the_pairing_of_months_and_la
     new_x, new_y = AUGMENTATIONS[name](x, y)
     assert torch.equal(x, x_before) and torch.equal(y, y_before)
     assert new_x.shape[-1] == new_y.shape[-1] >= 12
-    if name in ("flip", "gaps", "crop"):
+    if name in ("flip", "gaps", "crop", "splice"):
         seen = torch.isfinite(new_x[:, 0])
         assert torch.equal(new_x[:, 0][seen], (new_y.float() * 1000 + 2000)[seen]) and seen.any()
 
@@ -394,3 +394,12 @@ def test_recipes_differ_where_they_say():
     for changes in ({"epochs": 0}, {"batch_size": 0}, {"augment": ("magic",)}):
         with pytest.raises(InputError):
             settings_of("modern", "fcn", **changes)
+
+
+def test_splicing_makes_changes_of_stable_series():
+    torch.manual_seed(0)
+    y = torch.arange(6).repeat(50)[:, None].repeat(1, 24)  # 300 stable series
+    x = (y.float() * 1000)[:, None]
+    _, labels = AUGMENTATIONS["splice"](x, y)
+    changed = (labels[:, 1:] != labels[:, :-1]).any(dim=1).float().mean()
+    assert 0.3 < changed < 0.55  # half are spliced, a sixth of them to their own class

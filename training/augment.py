@@ -91,6 +91,20 @@ def crop(x, y, shortest=0.5):
     return x[..., start : start + length], y[..., start : start + length]
 
 
+def splice(x, y, share=0.5):
+    """From a random month on, a share of the series goes on as another series of the batch.
+
+    Stable series of two classes then make a change that was never observed. For samples in which
+    few series change (`label.py`).
+    """
+    b, _, t = x.shape
+    other = torch.randperm(b, device=x.device)
+    month = (torch.rand(b, 1, device=x.device) * (t - 6) + 3).long()
+    steps = torch.arange(t, device=x.device)
+    after = (steps >= month) & (torch.rand(b, 1, device=x.device) < share)  # (B, T)
+    return torch.where(after[:, None], x[other], x), torch.where(after, y[other], y)
+
+
 # Bands that sensors and stacks lack, as rows over B2 B3 B4 B5 B6 B7 B8 B8A B11 B12.
 LACKING = torch.tensor(
     [
@@ -132,5 +146,6 @@ AUGMENTATIONS = {
     "crop": crop,
     "bands": bands,
     "weather": weather,
+    "splice": splice,
     "crop_to_year": partial(crop, shortest=0.25),  # of four years: down to one
 }
