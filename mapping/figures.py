@@ -80,14 +80,13 @@ def hectares_by_kind(rows, names):
 
 
 def draw_map(folder, products, transitions):
-    """Four panels: land cover in the first and in the last month, when it changed, and from what to
-    what.
-    """
+    """Draw four panels: land cover first and last, when it changed, and from what to what."""
     months, legend = products["labels"].bands, products["labels"]
-    first, last = (thinned(folder / "labels.tif", band) for band in (1, len(months)))
-    dates, kinds, reason = (
-        thinned(folder / f"{name}.tif") for name in ("last_change", "from_to", "reason")
-    )
+    first = thinned(folder / "labels.tif", 1)
+    last = thinned(folder / "labels.tif", len(months))
+    dates = thinned(folder / "last_change.tif")
+    kinds = thinned(folder / "from_to.tif")
+    reason = thinned(folder / "reason.tif")
     colour_of_date = {yyyymm(month): date_colours(len(months))(i) for i, month in enumerate(months)}
     colour_of_kind = {code: kind.colour for kind in transitions for code in kind.codes}
     unchanged = {0: NO_CHANGE_COLOUR}
@@ -97,47 +96,45 @@ def draw_map(folder, products, transitions):
         (dates, colour_of_date | unchanged, "When: month of the last change"),
         (kinds, colour_of_kind | unchanged, "What: the last change"),
     )
-    aspect = pixel_aspect(folder / "labels.tif")
-    panel = 4.4 * min(
-        max(reason.shape[0] * aspect / reason.shape[1], 0.3), 1.8
-    )  # inches high, if 4.4 wide
-    figure = Figure(figsize=(13, 2 * panel + 2), layout="constrained")
-    axes = figure.subplots(2, 2).ravel()
-    for axis, (values, colours, title) in zip(axes, panels):
-        axis.imshow(paint(values, colours), interpolation="nearest", aspect=aspect)
-        axis.set_title(title, loc="left", fontsize=12)
-        axis.set(xticks=[], yticks=[])
+    figure, axes = draw_panels(panels, pixel_aspect(folder / "labels.tif"))
     scale_bar(axes[0], folder / "labels.tif", reason.shape)
-    no_label = (
-        [Patch(facecolor="white", edgecolor="0.6", label="no label")] if (reason > 0).any() else []
-    )
-    no_change = Patch(facecolor=NO_CHANGE_COLOUR, label="no change")
-    key(
-        axes[1],
-        [
-            Patch(facecolor=legend.colours[i], label=name)
-            for i, name in legend.names.items()
-            if (first == i).any() or (last == i).any()
-        ]
-        + no_label,
-    )
+    no_label, no_change = [], [Patch(facecolor=NO_CHANGE_COLOUR, label="no change")]
+    if (reason > 0).any():
+        no_label = [Patch(facecolor="white", edgecolor="0.6", label="no label")]
+    shown = set(np.unique(first)) | set(np.unique(last))
+    present = {name: legend.colours[i] for i, name in legend.names.items() if i in shown}
+    key(axes[1], [*patches(present), *no_label])
     date_bar(figure, axes[2], months)
     axes[2].legend(
-        handles=[no_change, *no_label],
+        handles=[*no_change, *no_label],
         loc="upper left",
         bbox_to_anchor=(-0.01, 0),
         ncols=2,
         frameon=False,
         fontsize=11,
     )
-    key(
-        axes[3],
-        [Patch(facecolor=kind.colour, label=kind.text) for kind in transitions]
-        + [no_change]
-        + no_label,
-    )
+    kinds_shown = {kind.text: kind.colour for kind in transitions}
+    key(axes[3], [*patches(kinds_shown), *no_change, *no_label])
     figure.supxlabel(why_unlabelled(reason), fontsize=10, x=0.01, ha="left")
     return figure
+
+
+def draw_panels(panels, aspect):
+    """A figure of four panels (values, colour of each value, title); returns (figure, axes)."""
+    rows, columns = panels[0][0].shape
+    height = 4.4 * min(max(rows * aspect / columns, 0.3), 1.8)  # inches, if 4.4 wide
+    figure = Figure(figsize=(13, 2 * height + 2), layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
+    for axis, (values, colours, title) in zip(axes, panels):
+        axis.imshow(paint(values, colours), interpolation="nearest", aspect=aspect)
+        axis.set_title(title, loc="left", fontsize=12)
+        axis.set(xticks=[], yticks=[])
+    return figure, axes
+
+
+def patches(colours):
+    """Entries of a key: a patch for each name -> colour."""
+    return [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
 
 
 def thinned(path, band=1):

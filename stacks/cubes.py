@@ -84,63 +84,93 @@ def open_cube(path, engine):
 
 
 def find_cube(path, engine, bands):
-    """Source of a Zarr (version 2 or 3) or NetCDF cube (time, band, y, x), or of ten variables
-    (time, y, x).
+    """Source of a Zarr (version 2 or 3) or NetCDF cube.
+
+    The cube holds one variable (time, band, y, x), or one variable (time, y, x) for each band.
+    Raises InputError for any other cube.
     """
     cube = open_cube(str(path), engine)
-    names = tuple(
-        next((name for name in known if name in cube.dims), None) for known in DIMENSIONS.values()
-    )
-    time, band, y, x = names
-    if None in (time, y, x):
-        raise InputError(
-            f"{path}: dimensions {dict(cube.sizes)} found; expected (time, band, y, x)"
-        )
-    whole = [name for name, v in cube.data_vars.items() if set(v.dims) == {time, band, y, x}]
-    flat = [name for name, v in cube.data_vars.items() if set(v.dims) == {time, y, x}]
-    if len(whole) == 1:
-        variables, known = tuple(whole), band in cube.coords and cube[band].dtype.kind in "UOST"
-        chosen = chosen_bands(
-            path, [str(v) for v in cube[band].values] if known else [None] * cube.sizes[band], bands
-        )
-        one_each = [cube[whole[0]].attrs] * len(bands)
-    elif flat and not whole:
-        chosen = chosen_bands(path, flat, bands)
-        variables = tuple(flat[i] for i in chosen)
-        one_each = [cube[name].attrs for name in variables]
-    else:
-        raise InputError(
-            f"{path}: variables {whole or list(cube.data_vars)} found; "
-            "expected one (time, band, y, x)"
-        )
+    names = dimensions_of(path, cube)
+    time, _, y, x = names
+    variables, chosen = variables_of(path, cube, names, bands)
     if engine == "zarr":
         check_chunks(path, variables)
     months, steps = cube_months(path, cube, time)
-    scale, offset = (
-        [[float(a.get(key, default)) for a in one_each]] * len(months)
-        for key, default in (("scale_factor", 1), ("add_offset", 0))
-    )
-    nodata = {
-        float(v)
-        for a in one_each
-        for key in ("_FillValue", "missing_value", "nodata")
-        for v in np.atleast_1d(a.get(key, np.nan))
-        if not np.isnan(float(v))
-    }
+    attributes = [cube[name].attrs for name in variables]
+    of_each_band = attributes * (len(bands) if len(attributes) == 1 else 1)
     stored = cube[variables[0]]
-    chunks = stored.encoding.get("chunks") or stored.encoding.get("chunksizes")
-    chunk = dict(zip(stored.dims, chunks)) if chunks else {y: 1, x: cube.sizes[x]}
     return Source(
         str(path),
         months,
         cube_geobox(path, cube, stored, y, x),
         stored.dtype,
-        (chunk[y], chunk[x]),
-        np.array(scale),
-        np.array(offset),
-        tuple(sorted(nodata)),
+        chunk_of(stored, y, x),
+        of_all_months(of_each_band, "scale_factor", 1, len(months)),
+        of_all_months(of_each_band, "add_offset", 0, len(months)),
+        nodata_of(attributes),
         CubeReader(str(path), engine, variables, names, steps, tuple(chosen)),
     )
+
+
+def dimensions_of(path, cube):
+    """Names of the dimensions (time, band, y, x) in this cube; band is None where there is none."""
+    names = []
+    for known in DIMENSIONS.values():
+        names.append(next((name for name in known if name in cube.dims), None))
+    time, _, y, x = names
+    if None in (time, y, x):
+        raise InputError(
+            f"{path}: dimensions {dict(cube.sizes)} found; expected (time, band, y, x)"
+        )
+    return tuple(names)
+
+
+def variables_of(path, cube, names, bands):
+    """Names of the variables that hold the reflectance, and the places of the bands.
+
+    One variable (time, band, y, x): the places are those along its band dimension. One variable
+    (time, y, x) for each band: the places are those among all such variables.
+    """
+    time, band, y, x = names
+    whole, flat = [], []
+    for name, variable in cube.data_vars.items():
+        if set(variable.dims) == {time, band, y, x}:
+            whole.append(name)
+        elif set(variable.dims) == {time, y, x}:
+            flat.append(name)
+    if len(whole) == 1:
+        named = band in cube.coords and cube[band].dtype.kind in "UOST"
+        of_file = [str(v) for v in cube[band].values] if named else [None] * cube.sizes[band]
+        return tuple(whole), chosen_bands(path, of_file, bands)
+    if flat and not whole:
+        chosen = chosen_bands(path, flat, bands)
+        return tuple(flat[i] for i in chosen), chosen
+    raise InputError(
+        f"{path}: variables {whole or list(cube.data_vars)} found; expected one (time, band, y, x)"
+    )
+
+
+def of_all_months(attributes, key, default, months):
+    """A number that each band's attributes hold, the same in all months: (months, bands)."""
+    return np.array([[float(each.get(key, default)) for each in attributes]] * months)
+
+
+def nodata_of(attributes):
+    """Stored numbers that mean no data in any of the variables, sorted."""
+    found = set()
+    for each in attributes:
+        for key in ("_FillValue", "missing_value", "nodata"):
+            found.update(float(value) for value in np.atleast_1d(each.get(key, np.nan)))
+    return tuple(sorted(value for value in found if not np.isnan(value)))
+
+
+def chunk_of(stored, y, x):
+    """Rows and columns of a storage chunk; one row where the file does not say."""
+    chunks = stored.encoding.get("chunks") or stored.encoding.get("chunksizes")
+    if not chunks:
+        return 1, stored.sizes[x]
+    by_name = dict(zip(stored.dims, chunks))
+    return by_name[y], by_name[x]
 
 
 def check_chunks(path, variables):
