@@ -16,18 +16,5 @@ export OMP_NUM_THREADS=1 MPLBACKEND=Agg
 if [ $# -gt 0 ]; then
     exec "$python" -m pytest --durations=10 "$@"
 fi
-# Two processes, one for each core of a small machine. The files are dealt out by size, largest first, so that
-# each process has about as much to do: every file goes to exactly one.
-one=() other=()
-for file in $(ls -S tests/test_*.py); do
-    if [ ${#one[@]} -le ${#other[@]} ]; then one+=("$file"); else other+=("$file"); fi
-done
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
-"$python" -m pytest --durations=10 "${other[@]}" >"$log" 2>&1 &
-second=$!
-failed=0
-"$python" -m pytest --durations=10 "${one[@]}" || failed=$?
-wait "$second" || failed=$?
-cat "$log"
-exit "$failed"
+# Two processes, one for each core of a small machine; a file of tests stays in one process.
+exec "$python" -m pytest -n 2 --dist loadfile --durations=20

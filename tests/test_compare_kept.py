@@ -105,6 +105,14 @@ def test_a_killed_worker_is_said_in_one_line_and_the_next_call_completes(
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as a terminal gives it; what a shell or a test runner starts may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_all(folder):
     """Wait for the first finished cell, then do what Ctrl-C does, to all processes."""
     while not list(folder.glob("[!.]*.npz")):
@@ -115,7 +123,7 @@ def interrupt_all(folder):
 
 
 def test_ctrl_c_ends_all_processes_without_a_traceback_and_keeps_what_is_finished(
-    file, tmp_path, capfd
+    file, tmp_path, capfd, ctrl_c
 ):
     long = [Cell("patchnet", epochs=5000, seed=seed) for seed in (1, 2)]
     cells = [Cell("patchnet", epochs=1), *long]
