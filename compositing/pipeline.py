@@ -26,6 +26,7 @@ from compositing.request import completed, months_after, parse_months, request_o
 from compositing.table import read_table, records_of, row_of, table_path, write_table
 from compositing.windows import Job, Look, Task, composite_window
 from utils.errors import InputError
+from utils.memory import give_back_memory
 from utils.workers import open_workers, stream
 
 
@@ -208,6 +209,7 @@ def compose_missing(folder, job, tasks, way):
             else:
                 unfinished.save_counts(folder, task, counts)
                 bar.update(area[task.name])
+                give_back_memory()  # else the heap grows with the number of windows
     return failures
 
 

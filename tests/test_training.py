@@ -403,3 +403,16 @@ def test_splicing_makes_changes_of_stable_series():
     _, labels = AUGMENTATIONS["splice"](x, y)
     changed = (labels[:, 1:] != labels[:, :-1]).any(dim=1).float().mean()
     assert 0.3 < changed < 0.55  # half are spliced, a sixth of them to their own class
+
+
+def test_the_first_step_of_the_warm_up_is_one_step_long(samples, monkeypatch):
+    rates, of = [], training.learning_rate
+
+    def learning_rate(settings, epoch, step):
+        rates.append(of(settings, epoch, step))
+        return rates[-1]
+
+    monkeypatch.setattr(training, "learning_rate", learning_rate)
+    settings = settings_of("modern", "patchnet", epochs=10, batch_size=6, decode=False)
+    fit(small(samples), samples, samples, settings, progress=False)
+    assert rates[0] == pytest.approx(settings.learning_rate / 10)  # ten steps per epoch
