@@ -140,12 +140,22 @@ def run_parallel(left, data, processes, threads, bar):
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            workers = set(active_children()) - before
-            for worker in workers:
-                worker.terminate()
-            for worker in workers:
-                worker.join()
+            end_processes(before)
             raise
+
+
+def end_processes(before):
+    """End all processes that were started since `before`, the set of those that were there.
+
+    The pool may start one more, or wait for one itself, at this very moment: hence several looks.
+    Nothing is lost: a cell's file takes its name only when it is whole.
+    """
+    for _ in range(10):
+        workers = set(active_children()) - before
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.join(1)
 
 
 @contextmanager

@@ -130,6 +130,8 @@ def test_ctrl_c_ends_all_processes_without_a_traceback_and_keeps_what_is_finishe
     threading.Thread(target=interrupt_all, args=[tmp_path], daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         run_cells(cells, Data(str(file)), tmp_path, processes=2)
+    for worker in multiprocessing.active_children():
+        worker.join(5)  # one that goes on would take minutes
     assert not multiprocessing.active_children()
     assert "Traceback" not in capfd.readouterr().err
     kept = cell_paths(cells[:1], Data(str(file)), tmp_path)
