@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,31 +14,13 @@ from odc.geo.geom import box
 from shapely.geometry import shape
 
 from utils.errors import InputError
+from utils.windows import Window
 
 PIXEL = 10  # metres, the finest that Sentinel-2 has
 SLACK = 0.05  # metres that rounding in longitude and latitude may move an edge
 NORTHERNMOST = 84  # degrees of latitude at which the UTM zones end
 SOUTHERNMOST = -80
 PROBE = 128  # pixels of the longer side of the coarse grid on which the offset is judged
-
-
-@dataclass(frozen=True)
-class Window:
-    """Rows and columns of a grid."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def name(self):
-        return f"{self.top:06d}_{self.left:06d}"
-
-    @property
-    def slices(self):
-        """Rows and columns."""
-        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
 def windows_of(geobox, size):

@@ -25,6 +25,7 @@ from stacks.stack import Stack
 from utils.bands import NO_OBSERVATION, SHORTEST
 from utils.errors import InputError
 from utils.memory import give_back_memory
+from utils.windows import Window
 
 # Pixels of a window at 48 months: 63 MB and 252 MB of reflectance, held a few times over.
 USUAL, LARGEST = 2**16, 2**18
@@ -56,25 +57,6 @@ class Job:
     page: Thinning | None = None
     threads: int | None = None
     products: ProductEvidence | None = None
-
-
-@dataclass(frozen=True)
-class Window:
-    """Rows and columns of a stack."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def name(self):
-        return f"{self.top:07d}_{self.left:07d}"
-
-    @property
-    def slices(self):
-        """Rows and columns."""
-        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
 class Labelled(NamedTuple):
