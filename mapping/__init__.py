@@ -10,6 +10,7 @@ events, polygons            changes of pixels -> change events -> changes.gpkg
 webpage, stackpage, page/   index.html of a map, of a stack alone; its files
 summary                     pixels and hectares of classes and transitions
 evidence                    land cover products as evidence beside the network
+options                     what a user may say of a map
 pipeline                    all of these in their order: make_map
 products, figures           the rasters' formats and colours; the figures
 """

@@ -14,7 +14,8 @@ from tqdm import tqdm
 import models
 from mapping.evidence import find_evidence
 from mapping.finishing import draw_up
-from mapping.thinned import CURVES, create_store, save_shown, thinning_of
+from mapping.options import MapOptions
+from mapping.thinned import create_store, save_shown, thinning_of
 from mapping.unfinished import (
     begin,
     begun_with,
@@ -46,86 +47,35 @@ class Plan(NamedTuple):
     evidence: object = None
 
 
-def make_map(
-    stack,
-    weights,
-    out=None,
-    *,
-    first_month=None,
-    scale=None,
-    offset="none",
-    nodata=(),
-    min_months=None,
-    filter_width=1,
-    probabilities=False,
-    mmu=0.0,
-    device="cpu",
-    precision="auto",
-    page=True,
-    curves=CURVES,
-    products=(),
-    product_legend=None,
-    product_classes=None,
-    product_trust=None,
-    window=None,
-    workers=0,
-    scheduler=None,
-    resume=False,
-    overwrite=False,
-):
+def make_map(stack, weights, out=None, **options):
     """Map the area of a stack with the network in a weights file; returns the folder of the map.
 
-    stack: path of a GeoTIFF, a folder of monthly GeoTIFFs, a Zarr or NetCDF cube; first_month,
-    scale, offset, nodata: as `stacks.stack.open_stack` takes them. out: folder of the map,
-    default maps/NAME OF STACK. min_months: months with an observation that a pixel needs, default a
-    quarter of the stack's. filter_width: of a spatial majority filter, pixels, odd. probabilities:
-    write the mean probability of each class in each year too. mmu: hectares of the smallest
-    change event in changes.gpkg. precision: float32, bfloat16, or
-    auto: the faster of the two here. page: write index.html; curves: pixels whose curves are in it.
-    products: [(year, path), ...] of land cover products that are decoded with the network;
-    product_legend, product_classes, product_trust: as `mapping.evidence.find_evidence` takes them.
-    window: side of the windows, pixels. workers, scheduler: local Dask processes, or the address of
-    a Dask cluster. resume, overwrite: what to do where `out` holds a map. Raises InputError.
+    stack: path of a GeoTIFF, a folder of monthly GeoTIFFs, a Zarr or NetCDF cube. out: folder of
+    the map, default maps/NAME OF STACK. options: see `mapping.options.MapOptions`. Raises
+    InputError.
     """
+    asked = MapOptions(**options)
     out = Path(out or Path("maps") / Path(stack).resolve().stem)
-    check_device(device, elsewhere=scheduler is not None)
+    check_device(asked.device, elsewhere=asked.scheduler is not None)
     net = models.load(weights)
-    reading = {"first_month": first_month, "scale": scale, "nodata": nodata, "offset": offset}
-    opened = open_for(net.card, stack, **reading)
-    check_network(net.card, opened)
+    card = net.card
+    opened = open_for(card, stack, **asked.reading())
+    check_network(card, opened)
     for note in opened.notes:
         print(f"note: {note}", file=sys.stderr)
-    evidence = find_evidence(
-        products,
-        opened,
-        net.card["legend"],
-        product_legend=product_legend,
-        classes=product_classes,
-        trust=product_trust,
-    )
+    evidence = find_evidence(asked.products, opened, card["legend"], **asked.of_products())
     with claimed(out):
-        chosen = chosen_precision(out, precision, net.to(device), opened, resume)
-        planned = plan(
-            opened,
-            weights,
-            min_months=min_months,
-            filter_width=filter_width,
-            probabilities=probabilities,
-            mmu=mmu,
-            precision=chosen,
-            window=window,
-            curves=curves if page else None,
-            evidence=evidence,
-        )
-        parts = begin(out, planned.settings, resume=resume, overwrite=overwrite)
+        precision = chosen_precision(out, asked, net.to(asked.device), opened)
+        planned = plan(opened, weights, asked, precision, evidence)
+        parts = begin(out, planned.settings, resume=asked.resume, overwrite=asked.overwrite)
         if parts is None:
             print(f"{out}: finished already")
             return out
-        check_space(out, bytes_needed(opened, planned, len(net.card["legend"])))
-        job = job_of(opened, weights, planned, device)
-        label_windows(job, planned, parts, workers=workers, scheduler=scheduler)
-        draw_up(out, parts, opened, planned, net.card, f"labelled by {Path(weights).name}")
-    print(f"{out}: look at {'index.html' if page else 'map.png'} first")
+        check_space(out, bytes_needed(opened, planned, len(card["legend"])))
+        job = job_of(opened, weights, planned, asked.device)
+        label_windows(job, planned, parts, workers=asked.workers, scheduler=asked.scheduler)
+        draw_up(out, parts, opened, planned, card, f"labelled by {Path(weights).name}")
+    print(f"{out}: look at {'index.html' if asked.page else 'map.png'} first")
     return out
 
 
@@ -143,14 +93,16 @@ def check_device(device, *, elsewhere=False):
         raise InputError(f"--device: found {device}, expected {there}")
 
 
-def chosen_precision(out, precision, net, stack, resume):
+def chosen_precision(out, asked, net, stack):
     """float32 or bfloat16: what an unfinished map was begun with, else the faster one here.
 
     Small areas take float32, as measuring would cost more than it brings.
     """
-    before = begun_with(out, "precision") if resume else None
-    if precision != "auto" or before:
-        return before if precision == "auto" else precision
+    if asked.precision != "auto":
+        return asked.precision
+    before = begun_with(out, "precision") if asked.resume else None
+    if before:
+        return before
     if np.prod(stack.geobox.shape) < 2 * WORTH_MEASURING:
         return "float32"
     height, width = stack.geobox.shape
@@ -164,23 +116,12 @@ def chosen_precision(out, precision, net, stack, resume):
     return found
 
 
-def plan(
-    stack,
-    weights,
-    *,
-    min_months=None,
-    filter_width=1,
-    probabilities=False,
-    mmu=0.0,
-    precision="float32",
-    window=None,
-    curves=CURVES,
-    evidence=None,
-):
-    """The Plan of a map of an opened Stack; arguments as in `make_map`; curves None: no page."""
-    size = (window, window) if window else window_size(stack)
+def plan(stack, weights, asked, precision, evidence):
+    """The Plan of a map of an opened Stack. asked: MapOptions; evidence: of products, or None."""
+    size = (asked.window, asked.window) if asked.window else window_size(stack)
     shape = stack.geobox.shape
-    page = None if curves is None else thinning_of(shape, stack.bands, curves)
+    curves = asked.curves if asked.page else None
+    page = thinning_of(shape, stack.bands, curves) if asked.page else None
     settings = {
         "stack": str(Path(stack.path).resolve()),
         "stack's files": fingerprint(stack.path),
@@ -190,10 +131,10 @@ def plan(
         "scale": np.unique(stack.scale).tolist(),
         "nodata": list(stack.nodata),
         "offset": offset_steps(stack),
-        "--min-months": min_months or max(1, len(stack.months) // 4),
-        "--filter": filter_width,
-        "--probabilities": probabilities,
-        "--mmu": mmu,
+        "--min-months": asked.min_months or max(1, len(stack.months) // 4),
+        "--filter": asked.filter_width,
+        "--probabilities": asked.probabilities,
+        "--mmu": asked.mmu,
         "precision": precision,
         "page": curves,
         "window (rows, columns)": list(size),
@@ -203,7 +144,7 @@ def plan(
         settings["products"] = [
             each | {"file": file} for each, file in zip(evidence.settings(), files)
         ]
-    years = stack.months.astype("datetime64[Y]").astype(int) + 1970 if probabilities else None
+    years = stack.months.astype("datetime64[Y]").astype(int) + 1970 if asked.probabilities else None
     return Plan(windows_of(shape, size), settings, years, page, evidence)
 
 
