@@ -27,6 +27,7 @@ from utils.flags import Parser, whole_number
 HERE = Path(__file__).parent
 ADAPTED = "-adapted"  # ends the name of a run that was fitted to its test series
 PAPER = ("fcn",)  # trained as published; the others by the modern recipe
+WHICH = ["data", "split", "network", "seed"]  # tells a row from any other
 FACTS = ("parameters", "best_epoch", "epochs", "cpu_minutes")  # of the training
 SCORES = (
     "OA",
@@ -74,7 +75,7 @@ def make_parser():
         "--adapt", action="store_true", help="then fit to the test series, without their labels"
     )
     parser.add_argument(
-        "--out", default=HERE / "accuracy.csv", type=Path, help="table of all runs so far"
+        "--out", default=HERE / "accuracy.csv", type=Path, help="table; its rows of other runs stay"
     )
     return parser
 
@@ -86,10 +87,10 @@ def main():
             train(options.data, options.split, network, seed)
             if options.adapt:
                 adapt(options.data, options.split, network, seed)
-            table = collect()
+            table = with_earlier(collect(), options.out)
             with written_whole(options.out) as path:
                 table.to_csv(path, index=False)
-    columns = ["data", "split", "network", "seed", *SCORES, "cpu_minutes"]
+    columns = [*WHICH, *SCORES, "cpu_minutes"]
     print(table[columns].to_string(index=False, float_format="{:.4f}".format))
 
 
@@ -191,6 +192,14 @@ def collect():
         facts = {name: training[name] for name in FACTS}
         rows.append(run_of | scores | facts)
     return pd.DataFrame(rows)
+
+
+def with_earlier(table, path):
+    """The table, and the rows of an earlier one at `path` whose runs are not in the folder."""
+    if not path.exists():
+        return table
+    both = pd.concat([pd.read_csv(path, float_precision="round_trip"), table])
+    return both.drop_duplicates(WHICH, keep="last").sort_values(WHICH, ignore_index=True)
 
 
 if __name__ == "__main__":

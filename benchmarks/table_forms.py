@@ -68,6 +68,12 @@ def fastest(speed, network="patchnet"):
     return rows.loc[rows["ratio"].idxmax()]
 
 
+def rate_of(speed, network):
+    """Series per second of a network in text; "-" where speed.py did not time it."""
+    timed = (speed["network"] == network).any()
+    return f"{fastest(speed, network)['series_per_second']:,}" if timed else "-"
+
+
 def results_table(rows, speed):
     """The table of the root README: a row for each network, the mean over the seeds."""
     accuracy = rows.groupby(["network", "recipe"])["OA"].mean()
@@ -75,8 +81,7 @@ def results_table(rows, speed):
     for network, recipe in accuracy.sort_values(ascending=False).index:
         runs = rows[(rows["network"] == network) & (rows["recipe"] == recipe)]
         scores = [f"{runs[score].mean():.3f}" for score in SHORT]
-        rate = fastest(speed, network)["series_per_second"]
-        lines.append([network_name(network, recipe), *scores, f"{rate:,}"])
+        lines.append([network_name(network, recipe), *scores, rate_of(speed, network)])
     return markdown(["network", *headings(SHORT), "series per second"], lines)
 
 

@@ -70,6 +70,23 @@ def test_a_finished_run_is_not_repeated(runs, monkeypatch):
     assert (runs / "again.csv").read_text() == (runs / "accuracy.csv").read_text()
 
 
+def test_rows_of_runs_that_are_no_longer_there_stay_in_the_accuracy_table(runs, tmp_path):
+    table = pd.read_csv(runs / "accuracy.csv")
+    earlier = table.head(1).assign(OA=0.5)
+    pd.concat([earlier, earlier.assign(network="fcn")]).to_csv(tmp_path / "a.csv", index=False)
+    found = accuracy.with_earlier(table, tmp_path / "a.csv").set_index(accuracy.WHICH)["OA"]
+    assert len(found) == len(table) + 1 and (found == 0.5).sum() == 1
+    assert found.xs("fcn", level="network").item() == 0.5
+
+
+def test_a_network_that_was_not_timed_has_no_rate_in_the_results():
+    speed = pd.DataFrame(
+        {"network": ["fcn"], "threads": [2], "ratio": [1.0], "series_per_second": [2351]}
+    )
+    assert table_forms.rate_of(speed, "fcn") == "2,351"
+    assert table_forms.rate_of(speed, "patchnet_large") == "-"
+
+
 def test_robustness_is_of_the_test_part_that_the_run_kept_apart(runs):
     table = pd.read_csv(runs / "robustness.csv").set_index(["split", "network"])
     scored = pd.read_csv(runs / "accuracy.csv").set_index(["split", "network"])["OA"]
