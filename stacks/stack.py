@@ -14,16 +14,11 @@ from pyproj import Transformer
 
 from stacks.cubes import find_cube
 from stacks.geotiffs import find_folder, find_geotiff
-from stacks.source import Source, parse_month
+from stacks.offset import STEP, STEP_MONTH, given_offset, step_month, survey
+from stacks.reflectance import reflectance
+from stacks.source import Source
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
-
-# At or beyond these a stored number is a mark for no data, never reflectance x 10^4.
-LOWEST, HIGHEST = -9999, 32767
-# Sentinel-2 processing baseline 04.00, in force on 2022-01-25, adds it to every band of level 2A
-STEP = 1000
-STEP_MONTH = np.datetime64("2022-01", "M")
-SAMPLE = 128  # side in pixels of the windows from which a stack's scale and steps are judged
 
 
 @dataclass(frozen=True)
@@ -64,68 +59,14 @@ class Stack:
         if len(there) == 0:
             return np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
         raw = self.source.reader.read([int(i) for i in stored], rows, columns)
-        whole = len(there) == len(steps)
-        block = (
-            raw
-            if whole and raw.dtype == np.int16
-            else np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
-        )
+        if len(there) == len(steps) and raw.dtype == np.int16:
+            block = raw  # in place: a block is large
+        else:
+            block = np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
         for i, month in enumerate(stored):  # a month at a time keeps the temporary arrays small
-            block[there[i]] = reflectance(
-                raw[i], self.scale[month], self.offset[month], self.nodata
-            )
+            scale, offset = self.scale[month], self.offset[month]
+            block[there[i]] = reflectance(raw[i], scale, offset, self.nodata)
         return block
-
-
-def reflectance(raw, scale, offset, nodata):
-    """Stored numbers of one month as reflectance x 10^4.
-
-    raw (C, y, x) of any number type; scale, offset (C,); nodata: stored numbers that mean no data.
-    Returns (C, y, x) int16, -32768 = no observation: declared no data, NaN, marks such as -9999 and
-    32767, or 0 in every band.
-    """
-    if (
-        raw.dtype == np.int16
-        and (scale == 1).all()
-        and not offset.any()
-        and set(nodata) <= {NO_OBSERVATION, 0}
-    ):
-        return plain_reflectance(raw, 0 in nodata)
-    scaled, missing = scaled_and_missing(raw, scale, nodata)
-    with np.errstate(invalid="ignore"):
-        values = np.rint(scaled + offset.astype(np.float32)[:, None, None]).clip(LOWEST, HIGHEST)
-        return np.where(missing, NO_OBSERVATION, values).astype(np.int16)
-
-
-def plain_reflectance(raw, zero_is_nodata):
-    """What `reflectance` gives for int16 that is reflectance x 10^4 already: the common case, in
-    fewer passes.
-    """
-    lowest, highest = raw.min(axis=0), raw.max(axis=0)  # (y, x)
-    if zero_is_nodata:
-        raw = np.where(raw == 0, NO_OBSERVATION, raw)
-    elif len(raw) > 1 and (empty := (lowest == 0) & (highest == 0)).any():
-        raw = np.where(empty, NO_OBSERVATION, raw)
-    if highest.max() >= HIGHEST:
-        raw = np.where(raw >= HIGHEST, NO_OBSERVATION, raw)
-    if lowest.min() <= LOWEST:
-        raw = np.where(raw <= LOWEST, NO_OBSERVATION, raw)
-    return raw
-
-
-def scaled_and_missing(raw, scale, nodata):
-    """Stored numbers of one month times scale, (C, y, x), and where there is none, bool (C, y,
-    x).
-    """
-    plain = raw.dtype.kind in "iu" and (scale == 1).all()
-    scaled = raw if plain else raw * scale.astype(np.float32)[:, None, None]
-    missing = ~((scaled > LOWEST) & (scaled < HIGHEST))  # NaN too: it is neither
-    if len(raw) > 1:
-        missing |= ~raw.any(axis=0)
-    for value in nodata:
-        if not (plain and value <= LOWEST):
-            missing |= raw == value
-    return scaled, missing
 
 
 def find_source(path, *, first_month=None, bands=BANDS):
@@ -201,87 +142,6 @@ def with_offset(stack, offset, step):
         )
     added = np.where(stack.source.months >= start, amount, 0)[:, None]
     return replace(stack, offset=stack.offset + added)
-
-
-def given_offset(text):
-    """First month and amount of 'none', 'auto', 'VALUE' or 'VALUE@YYYY-MM'."""
-    if text in ("none", "auto"):
-        return np.datetime64("1950-01", "M"), 0.0
-    amount, _, month = str(text).partition("@")
-    try:
-        amount = float(amount)
-    except ValueError as error:
-        raise InputError(
-            f"--offset: found '{text}', expected none, auto, VALUE or VALUE@YYYY-MM"
-        ) from error
-    return parse_month(month, "--offset") if month else np.datetime64("1950-01", "M"), amount
-
-
-def survey(stack):
-    """Look at a few windows: the dark end of each band in each month (M, C), and the middle of the
-    brightest band.
-
-    dark is the 2nd percentile, NaN where a month has too few observations; both in the units that
-    `scale` gives.
-    """
-    height, width = stack.geobox.shape
-    places = ((4, 4), (2, 2), (6, 6), (2, 6), (6, 2))[
-        : 1 if np.prod(stack.source.chunk) > 2**20 else 5
-    ]
-    months = [[] for _ in stack.source.months]
-    for down, right in places:  # eighths of the stack
-        rows, columns = (
-            slice(max(0, size * at // 8 - SAMPLE // 2), min(size, size * at // 8 + SAMPLE // 2))
-            for size, at in ((height, down), (width, right))
-        )
-        raw = stack.source.reader.read(list(range(len(months))), rows, columns)
-        for i, month in enumerate(months):
-            scaled, missing = scaled_and_missing(raw[i], stack.scale[i], stack.nodata)
-            seen = ~missing.any(axis=0)
-            month.append(scaled[:, seen] + stack.offset[i][:, None])
-    values = [np.concatenate(month, axis=1) for month in months]
-    dark = np.full(stack.scale.shape, np.nan)
-    for i, month in enumerate(values):
-        if month.shape[1] >= 20:
-            dark[i] = np.percentile(month, 2, axis=1)
-    middles = [np.median(month, axis=1).max() for month in values if month.shape[1]]
-    return dark, np.median(middles) if middles else np.nan
-
-
-def step_month(months, dark):
-    """First month of a lasting step of +1000 in every band at 2022-01-25, or None.
-
-    months (M,); dark (M, C) reflectance x 10^4. Each month is compared with the same month of the
-    years before, so that seasons do not count. Land that changes brightens some bands more than
-    others, and leaves blue dark; the step lifts all bands alike.
-    """
-    before, after = months < STEP_MONTH, months > STEP_MONTH
-    rises = [
-        dark[i] - np.nanmedian(earlier, axis=0)
-        for i in np.flatnonzero(after & ~np.isnan(dark).any(axis=1))
-        if not np.isnan(
-            earlier := dark[before & ((months - months[i]).astype(int) % 12 == 0)]
-        ).all()
-    ]
-    if len(rises) < 3:
-        return None
-    rise = np.median(rises, axis=0)  # (C,)
-    steps = np.flatnonzero(~np.isnan(dark).any(axis=1))
-    here = np.median(dark[[i for i in steps if after[i]][:3]], axis=0) - np.median(
-        dark[[i for i in steps if before[i]][-3:]], axis=0
-    )  # (C,) the step at this very place
-    lifted = np.nanmedian(dark[after], axis=0).min() > 0.9 * STEP
-    alike = (
-        rise.min() > 0.5 * STEP
-        and rise.max() < 1.6 * STEP
-        and abs(np.median(rise) - STEP) < 0.35 * STEP
-    )
-    if not (lifted and alike and np.median(here) > 0.5 * STEP):
-        return None
-    january = dark[months == STEP_MONTH] - np.nanmedian(
-        dark[before], axis=0
-    )  # (1, C), or (0, C) if it is missing
-    return STEP_MONTH if january.size and np.median(january) > STEP / 2 else STEP_MONTH + 1
 
 
 def read_series(path, lonlat, *, first_month=None, **options):

@@ -7,8 +7,9 @@ from affine import Affine
 from stack_files import CRS, FIRST, GRID, cube, values, write_folder, write_geotiff, write_zarr
 
 from stacks.area import pixel_hectares
+from stacks.reflectance import reflectance
 from stacks.source import band_in, month_in
-from stacks.stack import open_stack, read_series, reflectance
+from stacks.stack import open_stack, read_series
 from utils.bands import BANDS
 from utils.errors import InputError
 
@@ -235,9 +236,8 @@ def test_hectares_are_those_of_the_ground():
     )
 
 
-def break_(tmp_path, kind):
-    """A stack that cannot be used, and words that its error must hold."""
-    folder = tmp_path / "folder"
+def broken_file(tmp_path, kind):
+    """A GeoTIFF that cannot be used, and words that its error must hold."""
     flat = STACK.reshape(-1, *STACK.shape[2:])
     file = tmp_path / "all.tif"
     if kind == "missing":
@@ -248,23 +248,30 @@ def break_(tmp_path, kind):
         return write_geotiff(file, flat[:-1]), ["all.tif", f"found {len(flat) - 1} bands"]
     if kind == "no crs":
         return write_geotiff(file, flat, crs=None), ["all.tif", "coordinate reference system"]
-    if kind == "no tiff":
-        file.write_bytes(b"II*\0" + b"nonsense" * 9)
-        return file, ["all.tif"]
-    if kind == "cube without crs":
-        cube(STACK).drop_vars("spatial_ref").to_zarr(tmp_path / "cube.zarr", zarr_format=2)
+    file.write_bytes(b"II*\0" + b"nonsense" * 9)
+    return file, ["all.tif"]
+
+
+def broken_cube(tmp_path, kind):
+    """A cube that cannot be used, and words that its error must hold."""
+    whole, path = cube(STACK), tmp_path / "cube.nc"
+    if kind == "no crs":
+        whole.drop_vars("spatial_ref").to_zarr(tmp_path / "cube.zarr", zarr_format=2)
         return tmp_path / "cube.zarr", ["cube.zarr", "coordinate reference system"]
-    if kind == "cube with month twice":
-        twice = cube(STACK).isel(time=[0, 1, 1, *range(2, len(STACK))])
-        twice.to_netcdf(tmp_path / "cube.nc")
-        return tmp_path / "cube.nc", ["cube.nc", "2 steps in 2019-03"]
-    if kind == "cube of rank 3":
-        cube(STACK).isel(band=0, drop=True).to_netcdf(tmp_path / "cube.nc")
-        return tmp_path / "cube.nc", ["cube.nc"]
-    if kind == "truncated cube":
-        cube(STACK).to_netcdf(tmp_path / "cube.nc")
-        (tmp_path / "cube.nc").write_bytes((tmp_path / "cube.nc").read_bytes()[:3000])
-        return tmp_path / "cube.nc", ["cube.nc", "cannot be read"]
+    if kind == "month twice":
+        whole.isel(time=[0, 1, 1, *range(2, len(STACK))]).to_netcdf(path)
+        return path, ["cube.nc", "2 steps in 2019-03"]
+    if kind == "rank 3":
+        whole.isel(band=0, drop=True).to_netcdf(path)
+        return path, ["cube.nc"]
+    whole.to_netcdf(path)
+    path.write_bytes(path.read_bytes()[:3000])
+    return path, ["cube.nc", "cannot be read"]
+
+
+def broken_folder(tmp_path, kind):
+    """A folder of GeoTIFFs that cannot be used, and words that its error must hold."""
+    folder = tmp_path / "folder"
     write_folder(folder, STACK)
     bad = folder / "S2_201904_10m.tif"
     if kind == "size":
@@ -290,30 +297,25 @@ def break_(tmp_path, kind):
     return folder, [folder, "no GeoTIFF"]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "missing",
-        "no dates",
-        "band count",
-        "no crs",
-        "no tiff",
-        "cube without crs",
-        "cube with month twice",
-        "cube of rank 3",
-        "truncated cube",
+BROKEN = {
+    broken_file: ("missing", "no dates", "band count", "no crs", "no tiff"),
+    broken_cube: ("no crs", "month twice", "rank 3", "truncated"),
+    broken_folder: (
         "size",
         "other crs",
         "shifted",
         "nine bands",
         "month twice",
         "no month",
-        "empty folder",
-    ],
-)
+        "empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("make, kind", [(make, kind) for make in BROKEN for kind in BROKEN[make]])
 @pytest.mark.filterwarnings("ignore")
-def test_what_cannot_be_used_is_named(tmp_path, kind):
-    path, words = break_(tmp_path, kind)
+def test_what_cannot_be_used_is_named(tmp_path, make, kind):
+    path, words = make(tmp_path, kind)
     with pytest.raises(InputError) as error:
         open_stack(path)
     assert all(str(word) in str(error.value) for word in words), str(error.value)
