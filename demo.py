@@ -147,10 +147,8 @@ def draw(
     YEAR=RASTER, decoded with the network; product_legend: see `mapping.evidence.find_evidence`.
     Raises InputError for whatever cannot be used, before any file is written.
     """
-    if product and not stack:
-        raise InputError("--product: found without --stack; expected both")
     of_samples = {"data": data, "sample": sample, "changed": changed, "wrong": wrong, "part": part}
-    check_together(stack, at, of_samples)
+    check_together(stack, at, product, of_samples)
     weights = Path(weights or last_trained())
     net = models.load(weights)
     print(f"weights: {weights}")
@@ -161,17 +159,18 @@ def draw(
         rule = {"changed": changed, "wrong": wrong, "n": n, "seed": seed}
         drawn = series_of_samples(net, data, first_month, part, sample, **rule)
     with claimed(out) as folder:
-        names = file_names([series.name for series in drawn])
-        files = [folder / name for name in names]
-        for series, file in zip(drawn, files, strict=True):
-            draw_series(series, net.card, file)
+        files = draw_all(drawn, net.card, folder)
     if stack and (link := link_to_page(stack, at)):
         print(f"the same pixel on its map: {link}")
     return files
 
 
-def check_together(stack, at, of_samples):
-    """Raise InputError for --stack without --at, and for flags of samples beside --stack."""
+def check_together(stack, at, product, of_samples):
+    """Raise InputError for --stack without --at or --product without --stack, and for flags of
+    samples beside --stack.
+    """
+    if product and not stack:
+        raise InputError("--product: found without --stack; expected both")
     if bool(stack) != bool(at):
         raise InputError("--stack and --at belong together; expected --stack STACK --at LON LAT")
     if not stack:
@@ -181,6 +180,15 @@ def check_together(stack, at, of_samples):
     for flag, value in of_samples.items():
         if value:
             raise InputError(f"--{flag}: found with --stack; expected one of the two")
+
+
+def draw_all(drawn, card, folder):
+    """Draw each Series into the folder; returns the paths of the files."""
+    names = file_names([series.name for series in drawn])
+    files = [folder / name for name in names]
+    for series, file in zip(drawn, files, strict=True):
+        draw_series(series, card, file)
+    return files
 
 
 def file_names(names):

@@ -59,13 +59,11 @@ def compare(
         ready = [finished_cell(path, base, samples, source, threads) for path in weights]
         refuse_twice([*chosen, *(cell.method for cell, _ in ready)])
         write_json(folder / "config.json", settings | {"out": folder})
-        to_run = [cell for _, cell in cells]
-        processes = processes or os.cpu_count() or 1
+        to_run, workers = [cell for _, cell in cells], processes or os.cpu_count() or 1
         kept = folder / "cells"
-        results = run_cells(to_run, source, kept, processes=processes, threads=threads)
-        for cell, result in ready:
-            cells.append((None, cell))
-            results.append(result)
+        results = run_cells(to_run, source, kept, processes=workers, threads=threads)
+        cells += [(None, cell) for cell, _ in ready]
+        results += [result for _, result in ready]
         scores = study_table(study, cells, results, samples)
         write_all(scores, study, cells, results, samples, folder, table)
     print(f"{folder}: table and figures")

@@ -372,28 +372,10 @@ def test_killed_at_any_moment_it_goes_on(made, tmp_path):
 
 def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with distributed.LocalCluster(
         n_workers=0, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
     ) as cluster:
-        command = [
-            sys.executable,
-            "-m",
-            "distributed.cli.dask_worker",
-            cluster.scheduler_address,
-            "--no-nanny",
-            "--nthreads",
-            "1",
-            "--no-dashboard",
-            "--local-directory",
-            str(tmp_path),
-        ]
-        workers = [
-            subprocess.Popen(
-                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            for _ in range(2)
-        ]
+        workers = [start_worker(cluster.scheduler_address, tmp_path) for _ in range(2)]
         try:
             cluster.wait_for_workers(2, timeout=120)
             save, kept = pipeline.save_part, []
@@ -405,21 +387,23 @@ def test_a_dask_cluster_that_loses_a_worker_still_draws_the_right_map(made, tmp_
                     workers[0].send_signal(signal.SIGKILL)
 
             monkeypatch.setattr(pipeline, "save_part", save_and_kill)
-            draw(
-                made / "5.zarr",
-                made / "net.safetensors",
-                tmp_path / "out",
-                "--window",
-                4,
-                "--scheduler",
-                cluster.scheduler_address,
-            )
+            flags = ("--window", 4, "--scheduler", cluster.scheduler_address)
+            draw(made / "5.zarr", made / "net.safetensors", tmp_path / "out", *flags)
         finally:
             for worker in workers:
                 worker.kill()
                 worker.wait()
     assert workers[0].returncode == -signal.SIGKILL and len(kept) == 30
     assert same(read_map(tmp_path / "out"), read_map(made / "filter1"))
+
+
+def start_worker(scheduler, folder):
+    """A Dask worker in a process of its own."""
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
+    command += ["--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, env=environment, **quiet)
 
 
 def test_local_dask_workers_draw_the_same_map(made, tmp_path):
