@@ -12,9 +12,9 @@ import numpy as np
 
 FIRST_MONTH = np.datetime64("2017-12", "M")
 MONTHS = 48
-YEARS = np.arange(
-    -1, 5
-)  # seasons of 2017 to 2022, counted from 2018: those of the ends reach into the series
+# Seasons of 2017 to 2022, counted from 2018: those of the ends reach into the series.
+YEARS = np.arange(-1, 5)
+YEAR = 365.25  # days
 MAX_LOOKS = 6
 
 
@@ -82,32 +82,34 @@ REGIONS = {
 
 @dataclass(frozen=True)
 class Site:
+    """A place and its weather. Days are counted from 2018-01-01; T months, Y of YEARS."""
+
     name: str  # region prefix and number, "NE_003"
     region: str
     lon: float
     lat: float
-    days: (
-        np.ndarray
-    )  # (T,) day counted from 2018-01-01 on which the month was seen (middle of its looks)
+    days: np.ndarray  # (T,) on which the month was seen, the middle of its looks
     sun_zenith: np.ndarray  # (T,) degrees, at the overpass of 10:30 local time
     temperature: np.ndarray  # (T,) degrees Celsius
     wetness: np.ndarray  # (T,) 0 dry to 1 wet, of the soil surface
     drought: np.ndarray  # (T,) 0 none to 1 severe
     snow: np.ndarray  # (T,) share of open ground under snow
     clear: np.ndarray  # (T,) chance that a look is cloud free
-    leaf_on: (
-        np.ndarray
-    )  # (Y,) day counted from 2018-01-01 on which the growing season starts, for each of YEARS
-    leaf_off: np.ndarray  # (Y,) the day on which it ends
+    leaf_on: np.ndarray  # (Y,) day on which the growing season starts
+    leaf_off: np.ndarray  # (Y,) day on which it ends
+
+
+def yearly_angle(days):
+    """Days of the year as an angle: a full turn a year."""
+    return 2 * np.pi * days / YEAR
 
 
 def sun_zenith(lat, day_of_year):
     """Sun zenith angle (degrees) at 10:30 local solar time. Declination after Cooper 1969."""
-    declination = np.radians(23.45) * np.sin(2 * np.pi * (284 + day_of_year) / 365.25)
+    declination = np.radians(23.45) * np.sin(yearly_angle(284 + day_of_year))
     latitude, hour_angle = np.radians(lat), np.radians(-22.5)
-    cosine = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(
-        declination
-    ) * np.cos(hour_angle)
+    at_noon = np.cos(latitude) * np.cos(declination)
+    cosine = np.sin(latitude) * np.sin(declination) + at_noon * np.cos(hour_angle)
     return np.degrees(np.arccos(cosine))
 
 
@@ -120,73 +122,96 @@ def smooth_noise(rng, length, memory=0.5):
     return noise
 
 
+def days_seen(rng):
+    """The middle of each month's looks, (T,) days from 2018-01-01."""
+    first_of_month = np.arange(FIRST_MONTH, FIRST_MONTH + MONTHS).astype("M8[D]")
+    days = (first_of_month - np.datetime64("2018-01-01")).astype(int)
+    return days + rng.uniform(8, 22, MONTHS)
+
+
+def half_cold_season(mean, half_range, threshold):
+    """Days from midwinter until the mean temperature passes a threshold, degrees."""
+    reach = np.clip((mean - threshold) / half_range, -0.95, 0.95)
+    return np.arccos(reach) * YEAR / (2 * np.pi)
+
+
 def make_site(rng, number):
     """Draw site `number`: regions take turns, so that every prefix holds a like number of sites."""
     region = list(REGIONS)[number % len(REGIONS)]
     box = REGIONS[region]
     lon, lat = rng.uniform(*box.lon), rng.uniform(*box.lat)
-
-    first_of_month = np.arange(FIRST_MONTH, FIRST_MONTH + MONTHS).astype("M8[D]")
-    days = (first_of_month - np.datetime64("2018-01-01")).astype(int) + rng.uniform(8, 22, MONTHS)
-    day_of_year = days % 365.25
-
-    # Yearly mean and half range of temperature by latitude: a straight line through the climate
-    # normals of Guangzhou (22.6, 8), Nanjing (16, 13), Beijing (12.5, 15.5) and Harbin (4.5, 21).
-    mean = 22 - 0.74 * (lat - 22) - 2 * (region == "NW") + rng.normal(0, 0.7)
-    half_range = 8 + 0.6 * (lat - 22)
-    temperature = (
-        mean
-        - half_range * np.cos(2 * np.pi * (day_of_year - 20) / 365.25)
-        + 1.5 * smooth_noise(rng, MONTHS)
-    )
-
-    monsoon = 0.5 - 0.5 * np.cos(2 * np.pi * (day_of_year - 25) / 365.25)  # most rain in late July
-    wetness = np.clip(
-        box.wetness + 0.3 * (monsoon - 0.5) + 0.18 * smooth_noise(rng, MONTHS, 0.3), 0.02, 1
-    )
-    drought = _droughts(rng, day_of_year, chance=0.35 - 0.25 * box.wetness)
-    wetness = wetness * (1 - 0.7 * drought)
-
-    cold = temperature < 1
-    snow_chance = {"NE": 0.35, "NW": 0.15, "N": 0.15}.get(region, 0.12)
-    snow = np.where(cold & (rng.random(MONTHS) < snow_chance), rng.uniform(0.2, 1, MONTHS), 0)
-
-    season = ((day_of_year + 31) // 91.32).astype(int) % 4  # December opens the winter
-    odds = np.array(box.clear)[season]
-    clear = 1 / (1 + np.exp(-(np.log(odds / (1 - odds)) + 0.7 * smooth_noise(rng, MONTHS, 0.4))))
-
-    # The growing season runs while the mean temperature is above 10 degrees (leaf-on) and 9 degrees
-    # (leaf-off).
-    def crossing(threshold):
-        return (
-            np.arccos(np.clip((mean - threshold) / half_range, -0.95, 0.95)) * 365.25 / (2 * np.pi)
-        )
-
-    leaf_on = 20 + crossing(10) + 365.25 * YEARS + rng.normal(0, 7, YEARS.size)
-    leaf_off = 385.25 - crossing(9) + 365.25 * YEARS + rng.normal(0, 7, YEARS.size)
+    days = days_seen(rng)
+    day_of_year = days % YEAR
+    mean, half_range = _warmth(rng, region, lat)
+    swing = half_range * np.cos(yearly_angle(day_of_year - 20))
+    temperature = mean - swing + 1.5 * smooth_noise(rng, MONTHS)
+    wetness, drought = _soil_water(rng, box, day_of_year)
+    snow = _snow(rng, region, temperature)
+    clear = _clear(rng, box, day_of_year)
+    leaf_on, leaf_off = _growing_seasons(rng, mean, half_range)
     return Site(
-        f"{region}_{number // len(REGIONS):03d}",
-        region,
-        lon,
-        lat,
-        days,
-        sun_zenith(lat, day_of_year),
-        temperature,
-        wetness,
-        drought,
-        snow,
-        clear,
-        leaf_on,
-        leaf_off,
+        name=f"{region}_{number // len(REGIONS):03d}",
+        region=region,
+        lon=lon,
+        lat=lat,
+        days=days,
+        sun_zenith=sun_zenith(lat, day_of_year),
+        temperature=temperature,
+        wetness=wetness,
+        drought=drought,
+        snow=snow,
+        clear=clear,
+        leaf_on=leaf_on,
+        leaf_off=leaf_off,
     )
+
+
+def _warmth(rng, region, lat):
+    """Yearly mean and half range of temperature by latitude.
+
+    A straight line through the climate normals of Guangzhou (22.6, 8), Nanjing (16, 13), Beijing
+    (12.5, 15.5) and Harbin (4.5, 21).
+    """
+    mean = 22 - 0.74 * (lat - 22) - 2 * (region == "NW") + rng.normal(0, 0.7)
+    return mean, 8 + 0.6 * (lat - 22)
+
+
+def _soil_water(rng, box, day_of_year):
+    """Wetness of the soil surface and drought, (T,) each."""
+    monsoon = 0.5 - 0.5 * np.cos(yearly_angle(day_of_year - 25))  # most rain in late July
+    noise = 0.18 * smooth_noise(rng, MONTHS, 0.3)
+    wetness = np.clip(box.wetness + 0.3 * (monsoon - 0.5) + noise, 0.02, 1)
+    drought = _droughts(rng, day_of_year, chance=0.35 - 0.25 * box.wetness)
+    return wetness * (1 - 0.7 * drought), drought
 
 
 def _droughts(rng, day_of_year, chance):
     """Droughts of 2 to 4 months that start between May and September, (T,) severity 0 to 1."""
     severity = np.zeros(MONTHS)
-    starts = np.flatnonzero(
-        (day_of_year > 120) & (day_of_year < 270) & (rng.random(MONTHS) < chance / 5)
-    )
-    for start in starts:
+    summer = (day_of_year > 120) & (day_of_year < 270)
+    for start in np.flatnonzero(summer & (rng.random(MONTHS) < chance / 5)):
         severity[start : start + rng.integers(2, 5)] = rng.uniform(0.4, 1)
     return severity
+
+
+def _snow(rng, region, temperature):
+    """Share of open ground under snow, (T,)."""
+    chance = {"NE": 0.35, "NW": 0.15, "N": 0.15}.get(region, 0.12)
+    fallen = (temperature < 1) & (rng.random(MONTHS) < chance)
+    return np.where(fallen, rng.uniform(0.2, 1, MONTHS), 0)
+
+
+def _clear(rng, box, day_of_year):
+    """Chance that a look is clear, (T,)."""
+    season = ((day_of_year + 31) // 91.32).astype(int) % 4  # December opens the winter
+    chance = np.array(box.clear)[season]
+    log_odds = np.log(chance / (1 - chance))
+    return 1 / (1 + np.exp(-(log_odds + 0.7 * smooth_noise(rng, MONTHS, 0.4))))
+
+
+def _growing_seasons(rng, mean, half_range):
+    """First and last days, (Y,) each: while the mean temperature is above 10 degrees, until 9."""
+    starts = 20 + half_cold_season(mean, half_range, 10) + YEAR * YEARS
+    starts = starts + rng.normal(0, 7, YEARS.size)
+    ends = 20 + YEAR - half_cold_season(mean, half_range, 9) + YEAR * YEARS
+    return starts, ends + rng.normal(0, 7, YEARS.size)

@@ -4,66 +4,82 @@ the clear looks.
 
 import numpy as np
 
+from dataset.canopy import SKY_LIGHT
 from dataset.climate import MAX_LOOKS, MONTHS
+from dataset.pixels import mixed
 from dataset.surfaces import CENTRES
-from dataset.vegetation import SKY_LIGHT
 
-HAZE = np.clip(
-    (CENTRES / 492) ** -1.6, 0, None
-)  # residual aerosol: path reflectance falls with the wavelength
+# Residual aerosol: path reflectance falls with the wavelength.
+HAZE = np.clip((CENTRES / 492) ** -1.6, 0, None)
 CIRRUS = np.array([1, 1, 1, 1, 1, 0.98, 0.97, 0.96, 0.55, 0.35])
-CLOUD = np.array(
-    [0.62, 0.61, 0.63, 0.64, 0.65, 0.66, 0.67, 0.67, 0.45, 0.33]
-)  # thick cloud, judgement
-SNOW = np.array(
-    [0.85, 0.86, 0.86, 0.85, 0.83, 0.81, 0.78, 0.75, 0.09, 0.08]
-)  # after Warren 1982, old snow, rounded
-NOISE = np.array(
-    [0.0022, 0.0020, 0.0022, 0.0028, 0.0034, 0.0036, 0.0038, 0.0038, 0.0032, 0.0032]
-)  # a look, one sigma
+# Thick cloud, judgement.
+CLOUD = np.array([0.62, 0.61, 0.63, 0.64, 0.65, 0.66, 0.67, 0.67, 0.45, 0.33])
+# Old snow after Warren 1982, rounded.
+SNOW = np.array([0.85, 0.86, 0.86, 0.85, 0.83, 0.81, 0.78, 0.75, 0.09, 0.08])
+# Noise of a look, one sigma.
+NOISE = np.array([0.0022, 0.0020, 0.0022, 0.0028, 0.0034, 0.0036, 0.0038, 0.0038, 0.0032, 0.0032])
+OF_SITE = (1, MONTHS, MAX_LOOKS, 1)  # what all pixels of a site share in a look
 
 
-def looks(rng, site, n):
-    """Which of a month's six looks each pixel has, (n, T, L) bool: cloud is shared by the site, its
-    edges are not.
-    """
-    common = rng.random((MONTHS, MAX_LOOKS)) < site.clear[:, None]
-    return common & (rng.random((n, MONTHS, MAX_LOOKS)) > 0.10)
-
-
-def observe(rng, site, own, neighbour, edge):
+def observe(each, own, neighbour, edge):
     """Monthly medians, (n, T, 10) reflectance with NaN where no look was clear.
 
     own, neighbour (n, T, 10): reflectance of the pixel's cover and of what lies beside it.
-    edge (n,): the neighbour's share.
+    edge (n, 1): the neighbour's share.
     """
-    n = len(own)
-    clear = looks(rng, site, n)
-    # registration: edges move by some metres between looks
-    shift = rng.normal(0, 0.035, (1, MONTHS, MAX_LOOKS)) * (edge > 0.02)[:, None, None]
-    share = np.clip(edge[:, None, None] + shift, 0, 0.45)[..., None]  # (n, T, L, 1)
-    seen = own[:, :, None] * (1 - share) + neighbour[:, :, None] * share  # (n, T, L, 10)
+    clear = _looks(each)
+    seen = _registered(each, own, neighbour, edge)  # (n, T, L, 10)
+    seen = _viewed(each, seen)
+    seen = _through_air(each, seen)
+    seen = _under_missed_clouds(each, seen)
+    gain = 1 + each.rng.normal(0, 0.010, _size(each))
+    noise = each.rng.standard_normal(seen.shape) * (NOISE + 0.012 * seen)
+    return median(seen * gain + noise, clear)
 
-    # View angle: neighbouring orbits see ground that is up to 5 % brighter or darker (Roy et al.
-    # 2017)
-    view = rng.uniform(-1, 1, (1, MONTHS, MAX_LOOKS, 1)) * rng.uniform(0.01, 0.05, (n, 1, 1, 1))
-    seen = seen * (1 + view)
 
-    size = (n, MONTHS, MAX_LOOKS, 1)
-    air = rng.normal(0.002, 0.007, (1, MONTHS, MAX_LOOKS, 1)) + rng.normal(0, 0.0015, size)
-    cirrus = (rng.random((1, MONTHS, MAX_LOOKS, 1)) < 0.12) * rng.exponential(0.012, size)
-    seen = seen * (1 - 1.2 * (np.abs(air) + cirrus)) + air * HAZE + cirrus * CIRRUS
+def _size(each):
+    """Shape of what differs in each look at each pixel."""
+    return (each.n, MONTHS, MAX_LOOKS, 1)
 
-    missed = 0.015 + 0.05 * (1 - site.clear)[None, :, None, None]  # cloud that the mask let through
+
+def _looks(each):
+    """Which of a month's six looks each pixel has, (n, T, L) bool: cloud is shared by the site, its
+    edges are not.
+    """
+    common = each.rng.random((MONTHS, MAX_LOOKS)) < each.site.clear[:, None]
+    return common & (each.rng.random((each.n, MONTHS, MAX_LOOKS)) > 0.10)
+
+
+def _registered(each, own, neighbour, edge):
+    """What each look sees of a pixel and its neighbour: edges move by some metres."""
+    moved = each.rng.normal(0, 0.035, (1, MONTHS, MAX_LOOKS)) * (edge > 0.02)[..., None]
+    share = np.clip(edge[..., None] + moved, 0, 0.45)  # (n, T, L)
+    return mixed(own[:, :, None], neighbour[:, :, None], share)
+
+
+def _viewed(each, seen):
+    """Neighbouring orbits see ground that is up to 5 % brighter or darker (Roy et al. 2017)."""
+    angle = each.rng.uniform(-1, 1, OF_SITE)
+    return seen * (1 + angle * each.rng.uniform(0.01, 0.05, (each.n, 1, 1, 1)))
+
+
+def _through_air(each, seen):
+    """Haze and cirrus: they dim the ground and shine themselves."""
+    rng, size = each.rng, _size(each)
+    air = rng.normal(0.002, 0.007, OF_SITE) + rng.normal(0, 0.0015, size)
+    cirrus = (rng.random(OF_SITE) < 0.12) * rng.exponential(0.012, size)
+    dimmed = seen * (1 - 1.2 * (np.abs(air) + cirrus))
+    return dimmed + air * HAZE + cirrus * CIRRUS
+
+
+def _under_missed_clouds(each, seen):
+    """Clouds and their shadows that the mask let through."""
+    rng, size = each.rng, _size(each)
+    missed = 0.015 + 0.05 * (1 - each.site.clear)[None, :, None, None]
     cover = (rng.random(size) < missed) * rng.beta(1.0, 2.5, size)
     seen = seen * (1 - cover) + CLOUD * cover
-    dark = (rng.random(size) < missed) * rng.beta(2, 2, size)  # and its shadow
-    seen = seen * (1 - dark * (1 - SKY_LIGHT))
-
-    seen = seen * (1 + rng.normal(0, 0.010, size)) + rng.standard_normal(seen.shape) * (
-        NOISE + 0.012 * seen
-    )
-    return median(seen, clear)
+    dark = (rng.random(size) < missed) * rng.beta(2, 2, size)
+    return seen * (1 - dark * (1 - SKY_LIGHT))
 
 
 def median(seen, clear):
@@ -77,12 +93,10 @@ def median(seen, clear):
     return np.where(count[:, :, 0] > 0, (low + high) / 2, np.nan)
 
 
-def snowfall(rng, site, ground, hold):
+def snowfall(each, ground, hold):
     """Ground with the month's snow on it. hold (n, T) or (n, 1): how much of it shows."""
-    share = np.clip(site.snow * hold * rng.uniform(0.6, 1.1, (len(ground), MONTHS)), 0, 1)[
-        ..., None
-    ]
-    return ground * (1 - share) + SNOW * share
+    share = each.site.snow * hold * each.uniform(0.6, 1.1, MONTHS)
+    return mixed(ground, SNOW, np.clip(share, 0, 1))
 
 
 def offset(rng, counts):
@@ -91,4 +105,5 @@ def offset(rng, counts):
     """
     shifted = rng.random(len(counts)) < 0.02
     start = rng.integers(MONTHS - 12, MONTHS, len(counts))
-    return counts + 1000 * (shifted[:, None] & (np.arange(MONTHS) >= start[:, None]))[..., None]
+    later = np.arange(MONTHS) >= start[:, None]
+    return counts + 1000 * (shifted[:, None] & later)[..., None]

@@ -19,54 +19,54 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from dataset import change, climate, sensor, surfaces, vegetation, world, worldcover
+from dataset import canopy, change, climate, sensor, surfaces, vegetation, water, world, worldcover
+from dataset.pixels import Pixels
+from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError, run_main
 from utils.files import written_whole
 from utils.flags import Parser, whole_number
 
-BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
-MISSING = -32768
-SNOW_HOLD = np.array(
-    [0.3, 0.45, 1, 1, 0.6, 1]
-)  # share of snow that shows, by class: crowns hide it, streets are swept
+MISSING = NO_OBSERVATION
+# Share of snow that shows, by class: crowns hide it, streets are swept.
+SNOW_HOLD = np.array([0.3, 0.45, 1, 1, 0.6, 1])
 SITE_SIZE = 150  # series a site: 12,000 are 80 sites
 WORLD_SITE_SIZE = 60  # the same of the world: more places, as there are more kinds of land
 
 
-def covers(rng, site, n):
+def covers(each):
     """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10), in the order
     of CLASSES.
     """
-    tables = {kind: vegetation.grow(rng, kind) for kind in vegetation.TYPES}
-    topsoil = surfaces.soil(rng, site, n, bright=(0.35, 0.85), rough=(0.1, 0.5))
-    subsoil = surfaces.soil(
-        rng, site, n, bright=(0.50, 1.15), rough=(0.0, 0.4)
-    )  # dug up: less humus, brighter
-    grass = vegetation.grassland(rng, site, n, tables, topsoil)
-    wood = vegetation.woodland(rng, site, n, tables, topsoil)
-    water = surfaces.water(rng, site, n, topsoil)
-    crops = vegetation.cropland(rng, site, n, tables, topsoil, water)
-    street_green = np.where(rng.random((n, 1, 1)) < 0.5, wood, grass)
-    return np.stack(
-        [
-            surfaces.water_year(rng, site, water, topsoil * 0.7, grass),
-            wood,
-            grass,
-            surfaces.bare(subsoil, grass, rng, site),
-            surfaces.impervious(rng, site, n, street_green),
-            crops,
-        ],
-        axis=2,
-    )
+    tables = {kind: canopy.grow(each.rng, kind) for kind in canopy.TYPES}
+    topsoil = surfaces.soil(each, bright=(0.35, 0.85), rough=(0.1, 0.5))
+    # Subsoil is dug up: less humus, brighter.
+    subsoil = surfaces.soil(each, bright=(0.50, 1.15), rough=(0.0, 0.4))
+    grass = vegetation.grassland(each, tables, topsoil)
+    wood = vegetation.woodland(each, tables, topsoil)
+    lake = water.water(each, topsoil)
+    crops = vegetation.cropland(each, tables, topsoil, lake)
+    street_green = np.where(each.chance(0.5)[..., None], wood, grass)
+    lake = water.water_year(each, lake, topsoil * 0.7, grass)
+    bare = surfaces.bare(each, subsoil, grass)
+    built = surfaces.impervious(each, street_green)
+    return np.stack([lake, wood, grass, bare, built, crops], axis=2)
 
 
-def flood(rng, site, n):
+def flood(each):
     """Share of the pixel under water for a month or two: no change. (n, T), only in wet months of
     low fields.
     """
-    wet = site.wetness > 0.6
-    low_lying = (rng.random((n, 1)) < 0.15) * rng.uniform(0.3, 0.8, (n, 1))
-    return surfaces.runs(rng, n, climate.MONTHS, chance=0.02, longest=2) * wet * low_lying
+    low_lying = each.some_uniform(0.15, 0.3, 0.8)
+    return each.runs(chance=0.02, longest=2) * (each.site.wetness > 0.6) * low_lying
+
+
+def draw_pixels(rng, number, region):
+    """The pixels of a site, and what each looks like under each class (n, T, 6, 10)."""
+    if region == "world":
+        each = Pixels(rng, world.make_site(rng, number), WORLD_SITE_SIZE)
+        return each, worldcover.covers(each)
+    each = Pixels(rng, climate.make_site(rng, number), SITE_SIZE)
+    return each, covers(each)
 
 
 def simulate_site(seed, number, region="china"):
@@ -74,23 +74,20 @@ def simulate_site(seed, number, region="china"):
     the site's name.
     """
     rng = np.random.default_rng([seed, number])
-    if region == "world":
-        site, n = world.make_site(rng, number), WORLD_SITE_SIZE
-        pure = worldcover.covers(rng, site, n)  # (n, T, 6, 10)
-    else:
-        site, n = climate.make_site(rng, number), SITE_SIZE
-        pure = covers(rng, site, n)
+    each, pure = draw_pixels(rng, number, region)
+    site, n = each.site, each.n
     labels, shares = change.histories(rng, n)
-    drowned = flood(rng, site, n) * (shares[..., 0] < 0.5)
+    drowned = flood(each) * (shares[..., 0] < 0.5)
     shares *= (1 - drowned)[..., None]
     shares[..., 0] += drowned
     own = np.einsum("ntc,ntcb->ntb", shares, pure)
     beside = rng.choice(6, size=n, p=change.START)  # the class across the edge
     neighbour = np.take_along_axis(pure, beside[:, None, None, None], 2)[:, :, 0]
-    edge = np.where(rng.random(n) < 0.6, rng.beta(1, 3, n) * 0.40, 0)
-    own = sensor.snowfall(rng, site, own, shares @ SNOW_HOLD)
-    neighbour = sensor.snowfall(rng, site, neighbour, SNOW_HOLD[beside][:, None])
-    reflectance = sensor.observe(rng, site, own, neighbour, edge)
+    at_edge = each.chance(0.6)
+    edge = np.where(at_edge, each.beta(1, 3) * 0.40, 0)
+    own = sensor.snowfall(each, own, shares @ SNOW_HOLD)
+    neighbour = sensor.snowfall(each, neighbour, SNOW_HOLD[beside][:, None])
+    reflectance = sensor.observe(each, own, neighbour, edge)
     counts = np.clip(sensor.offset(rng, np.round(reflectance * 1e4)), 1, 16000)
     x = np.where(np.isnan(counts), MISSING, counts).astype(np.int16).transpose(0, 2, 1)
     lonlat = np.round([site.lon, site.lat] + rng.uniform(-0.02, 0.02, (n, 2)), 5)
@@ -102,10 +99,10 @@ def simulate(series, seed=0, processes=1, region="china"):
     size = WORLD_SITE_SIZE if region == "world" else SITE_SIZE
     numbers = range(-(-series // size))
     work = partial(simulate_site, seed, region=region)
-    with multiprocessing.get_context("spawn").Pool(processes) if processes > 1 else _Here() as pool:
-        done = list(
-            tqdm(pool.imap(work, numbers), total=len(numbers), unit="site", desc="simulating")
-        )
+    several = processes > 1
+    with multiprocessing.get_context("spawn").Pool(processes) if several else _Here() as pool:
+        sites = pool.imap(work, numbers)
+        done = list(tqdm(sites, total=len(numbers), unit="site", desc="simulating"))
     x, y, lonlat, names = zip(*done, strict=True)
     return {
         "x": np.concatenate(x)[:series],

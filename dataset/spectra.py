@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dataset.vegetation import band_weights
+from dataset.canopy import band_weights
 
 KINDS = {"soil": "bare", "built": "built", "char": "burned"}
 LIMITS = {"soil": 0.75, "built": 0.9, "char": 0.35}

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset import (
+    canopy,
     change,
     climate,
     figures,
@@ -18,9 +19,12 @@ from dataset import (
     simulate,
     spectra,
     surfaces,
+    water,
     world,
+    world_crops,
     worldcover,
 )
+from dataset.pixels import Pixels
 from utils.errors import InputError
 from utils.legend import URBAN
 
@@ -162,25 +166,24 @@ def test_shipped_file_is_what_the_script_makes(shipped):
 
 @makes_spectra
 def test_leaves_soil_and_water_keep_the_order_of_nature():
-    from dataset import vegetation
-
     rng = np.random.default_rng(0)
-    tables = vegetation.grow(rng, "grass")
+    tables = canopy.grow(rng, "grass")
     soil, zenith = np.full((1, 3, 10), 0.2), np.full(3, 40.0)
     leaf_area = np.array([[0.01, 1.5, 5.0]])
-    green = vegetation.canopy(tables, np.array([0]), leaf_area, np.zeros((1, 3)), zenith, soil)[0]
-    dead = vegetation.canopy(tables, np.array([0]), leaf_area, np.ones((1, 3)), zenith, soil)[0]
+    green = canopy.canopy(tables, np.array([0]), leaf_area, np.zeros((1, 3)), zenith, soil)[0]
+    dead = canopy.canopy(tables, np.array([0]), leaf_area, np.ones((1, 3)), zenith, soil)[0]
     assert np.abs(green[0] - 0.2).max() < 0.01  # no leaves: the soil is seen
     assert green[2, 6] > green[1, 6] > 0.2 > green[1, 2] > green[2, 2]
     assert dead[2, 2] > 2 * green[2, 2]  # dead leaves absorb no red
 
     site = climate.make_site(rng, 1)
-    ground = surfaces.soil(rng, site, 50, bright=(0.5, 0.5), rough=(0, 0))
+    each = Pixels(rng, site, 50)
+    ground = surfaces.soil(each, bright=(0.5, 0.5), rough=(0, 0))
     driest, wettest = site.wetness.argmin(), site.wetness.argmax()
     assert (
         np.median(ground[:, driest], 0) > np.median(ground[:, wettest], 0)
     ).all()  # wet soil is darker
-    lake = surfaces.water(rng, site, 50, ground)
+    lake = water.water(each, ground)
     assert (lake > 0).all() and np.median(lake[..., 8]) < 0.03
 
 
@@ -316,7 +319,7 @@ def test_plants_of_dry_climates_rest_and_those_of_wet_ones_do_not():
 
 def test_crops_of_every_climate_are_known_and_sum_to_one():
     for name, each in world.CLIMATES.items():
-        assert set(each.crops) <= set(worldcover.SYSTEMS), name
+        assert set(each.crops) <= set(world_crops.SYSTEMS), name
         assert sum(each.crops.values()) == pytest.approx(1), name
 
 

@@ -1,0 +1,89 @@
+"""Lakes, rivers and ponds of the simulated sets: reflectance in the ten bands, (n, T, 10)."""
+
+import numpy as np
+
+from dataset.climate import yearly_angle
+from dataset.pixels import mixed
+from dataset.surfaces import CENTRES
+
+# Absorption of pure water, 1/m, band means: Pope & Fry 1997 below 730 nm, Kou et al. 1993 above.
+ABSORPTION = np.array([0.019, 0.063, 0.42, 0.70, 2.5, 2.3, 3.6, 4.7, 670, 1900])
+# Backscattering of pure water, 1/m: Morel 1974.
+BACKSCATTER = 0.00095 * (550 / CENTRES) ** 4.32
+# Absorption of phytoplankton at 1 mg/m3 of chlorophyll, 1/m: shape of Bricaud et al. 1995, rounded.
+ALGAE_ABSORPTION = np.array([0.030, 0.009, 0.018, 0.003, 0, 0, 0, 0, 0, 0])
+ICE = np.array([1, 1, 0.95, 0.92, 0.88, 0.83, 0.78, 0.74, 0.06, 0.05])
+KINDS = (0.3, 0.45, 0.25)  # shares of clear, turbid, and rich in algae
+
+
+def water(each, bottom):
+    """Water that is clear, turbid or rich in algae; shallow or deep.
+
+    Deep water after Gordon et al. 1988 with the numbers of Lee et al. 2002; the bottom and the way
+    through the surface after Lee et al. 1998, 1999. bottom (n, T, 10): reflectance of the wet
+    ground below.
+    """
+    wetness, shape = each.site.wetness, (each.n, each.months)
+    sediment, chlorophyll, humic = _contents(each)
+    depth = np.exp(each.uniform(np.log(0.4), np.log(12))) * (0.8 + 0.4 * wetness)  # m
+    absorb, scatter = _optics(sediment[..., None], chlorophyll[..., None], humic[..., None])
+    ratio = scatter / (absorb + scatter)
+    deep = (0.089 + 0.125 * ratio) * ratio  # below the surface, 1/sr
+    seen = np.exp(-2.1 * (absorb + scatter) * depth[..., None])
+    below = deep * (1 - seen) + 0.5 * bottom / np.pi * seen
+    reflectance = np.pi * 0.52 * below / (1 - 1.7 * below)
+    steep = np.clip((45 - each.site.sun_zenith) / 30, 0, 1)
+    glint = each.rng.exponential(0.006, shape) * (0.3 + 1.7 * steep)  # Cox & Munk 1954
+    return reflectance + glint[..., None]
+
+
+def _summer(site):
+    """How far it is summer, 0 to 1, (T,)."""
+    return 0.5 - 0.5 * np.cos(yearly_angle(site.days - 35))
+
+
+def _contents(each):
+    """Sediment (g/m3) and chlorophyll (mg/m3), (n, T) each; dissolved matter, 1/m at 440 nm."""
+    shape = (each.n, each.months)
+    kind = each.rng.choice(3, size=(each.n, 1), p=KINDS)
+    weather = each.lognormal(0.25, each.months) * each.rng.lognormal(0, 0.2, each.months)
+
+    def pick(*ranges):  # log-uniform in the range of the water's kind
+        low, high = np.log(np.array(ranges)).T
+        return np.exp(each.rng.uniform(low[kind], high[kind]))
+
+    sediment = pick((0.5, 5), (10, 180), (5, 40)) * (0.6 + 0.8 * each.site.wetness) * weather
+    algae = pick((0.5, 5), (1, 15), (10, 120)) * (0.35 + 0.9 * _summer(each.site))
+    chlorophyll = algae * each.rng.lognormal(0, 0.3, shape)
+    return sediment, chlorophyll, pick((0.05, 0.5), (0.1, 1.0), (0.3, 2.0))
+
+
+def _optics(sediment, chlorophyll, humic):
+    """Absorption and backscattering, 1/m, (n, T, 10) each.
+
+    Dissolved matter after Bricaud et al. 1981, sediment after Babin et al. 2003.
+    """
+    absorb = (
+        ABSORPTION
+        + humic * np.exp(-0.014 * (CENTRES - 440))
+        + ALGAE_ABSORPTION * (chlorophyll**0.85)
+        + 0.03 * sediment * np.exp(-0.0115 * (CENTRES - 443))
+    )
+    scatter = BACKSCATTER + 0.012 * sediment * (555 / CENTRES) ** 0.7 + 0.0015 * chlorophyll**0.6
+    return absorb, scatter
+
+
+def water_year(each, pure, shore, plants):
+    """What happens to a water surface and leaves it water: low stands, floating plants, ice. All
+    (n, T, 10).
+    """
+    site = each.site
+    low = each.runs(chance=0.008, longest=3) * (site.wetness < 0.55)
+    low = low * each.uniform(0.15, 0.45)
+    covered = each.chance(0.12) * each.uniform(0.1, 0.45)
+    floating = covered * np.clip(_summer(site) * 1.6 - 0.6, 0, 1)
+    ice = np.clip((-3 - site.temperature) / 6, 0, 1) * each.uniform(0.2, 1)
+    frozen = each.uniform(0.15, 0.5)[..., None] * ICE
+    open_water = pure * (1 - low - floating)[..., None]
+    surface = open_water + shore * low[..., None] + plants * floating[..., None]
+    return mixed(surface, frozen, ice)
