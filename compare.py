@@ -17,12 +17,7 @@ import os
 from comparing.comparison import DATA, compare
 from comparing.studies import STUDIES, STUDY_METHODS
 from utils.errors import run_main
-from utils.flags import Parser, whole_number
-
-
-def names(text):
-    """'a, b' -> ('a', 'b'); an empty text -> None."""
-    return tuple(part.strip() for part in text.split(",") if part.strip()) or None
+from utils.flags import Parser, names, whole_number
 
 
 def make_parser():

@@ -15,8 +15,8 @@ Then: python map.py changsha.zarr
 
 import argparse
 
-from utils.errors import InputError, run_main
-from utils.flags import Parser, number, whole_number
+from utils.errors import run_main
+from utils.flags import Parser, add_dask_flags, check_dask_flags, number, whole_number
 from utils.workers import start_fork_server
 
 
@@ -97,18 +97,7 @@ def add_scene_flags(parser):
 def add_work_flags(parser):
     """Flags that change no pixel."""
     flag = parser.add_argument_group("work").add_argument
-    flag(
-        "--workers",
-        type=whole_number(0, 512),
-        default=0,
-        metavar="N",
-        help="Dask processes on this machine; 0 = this process alone",
-    )
-    flag(
-        "--scheduler",
-        metavar="tcp://HOST:PORT",
-        help="Dask scheduler instead; its workers need this code and OUT under the same paths",
-    )
+    add_dask_flags(flag, "the catalogue and OUT")
     flag(
         "--window",
         type=whole_number(256, 8192),
@@ -156,8 +145,7 @@ def add_web_flags(parser):
 
 def main(words=None):
     args = vars(make_parser().parse_args(words))
-    if args["workers"] and args["scheduler"]:
-        raise InputError("--workers: found with --scheduler, expected one of the two")
+    check_dask_flags(args)
     if args["workers"]:
         start_fork_server("compositing.windows")
     if args["mask"] is not None:

@@ -13,7 +13,7 @@ from labelling.pipeline import label_stack
 from labelling.products import parse_product
 from labelling.rounds import ROUNDS, STEPS
 from utils.errors import run_main
-from utils.flags import Parser, number, whole_number
+from utils.flags import Parser, add_reading_flags, whole_number
 
 
 def make_parser():
@@ -51,21 +51,7 @@ def make_parser():
     flag("--rounds", type=whole_number(1), default=ROUNDS, help="rounds of the network")
     flag("--steps", type=whole_number(10), default=STEPS, help="batches of 64 series in a round")
     flag("--seed", type=whole_number(0), default=0, help="of the choice and the network")
-    flag = parser.add_argument_group("reading the stack").add_argument
-    flag("--first-month", metavar="YYYY-MM", help="of a GeoTIFF that holds no dates")
-    flag(
-        "--scale",
-        type=number(above=0),
-        metavar="FACTOR",
-        help="stored number x this = reflectance x 10^4; None: as the file says",
-    )
-    flag(
-        "--offset",
-        default="none",
-        metavar="VALUE[@YYYY-MM]",
-        help="added to reflectance x 10^4; auto takes away the step of baseline 04.00",
-    )
-    flag("--nodata", type=number(), nargs="+", default=[], help="more numbers that mean no data")
+    add_reading_flags(parser.add_argument_group("reading the stack").add_argument)
     return parser
 
 

@@ -13,8 +13,15 @@ mapping/README.md lists.
 
 import argparse
 
-from utils.errors import InputError, run_main
-from utils.flags import Parser, add_reading_flags, number, whole_number
+from utils.errors import run_main
+from utils.flags import (
+    Parser,
+    add_dask_flags,
+    add_reading_flags,
+    check_dask_flags,
+    number,
+    whole_number,
+)
 from utils.memory import keep_memory
 from utils.workers import start_fork_server
 
@@ -132,19 +139,7 @@ def add_work_flags(flag):
         help="side of the windows worked on one by one; None: whole storage chunks of up to 65536 "
         "pixels",
     )
-    flag(
-        "--workers",
-        type=whole_number(at_least=0),
-        default=0,
-        metavar="N",
-        help="Dask processes on this machine; 0 = this process alone",
-    )
-    flag(
-        "--scheduler",
-        metavar="tcp://HOST:PORT",
-        help="Dask scheduler to work on instead; its workers need this code, STACK and the weights "
-        "under the same paths",
-    )
+    add_dask_flags(flag, "STACK and the weights")
     flag("--resume", action="store_true", help="go on with an interrupted map")
     flag("--overwrite", action="store_true", help="start over where OUT holds a map")
 
@@ -162,8 +157,7 @@ odd_number.bounds = {"at least": 1}
 
 def main(words=None):
     args = vars(make_parser().parse_args(words))
-    if args["scheduler"] and args["workers"]:
-        raise InputError("--workers: found with --scheduler, expected one of the two")
+    check_dask_flags(args)
     if args["stack_page"]:
         draw_stack_page(args)
         return

@@ -18,7 +18,7 @@ from training.recipe import ADAPTING_USES
 from training.results import summary, table_of
 from training.runs import remembered, run_to_resume
 from utils.errors import InputError, run_main
-from utils.flags import Parser, number, whole_number
+from utils.flags import Parser, names, number, whole_number
 
 # What --adapt uses of the flags, beside the settings.
 ADAPT_FLAGS = ("adapt", "start", "first_month", "seed", "device", "threads", "name", "runs")
@@ -41,8 +41,8 @@ def data_flags(group):
     add("--data", default=FIRST["data"], help=".npz, .npy, .csv, .parquet or a folder of CSV")
     add("--first-month", help="YYYY-MM, of arrays without dates (published: 2017-12)")
     add("--legend", help="urban, coast, or class names with commas: for labels without names")
-    add("--bands", type=listed, help="bands to use, with commas; all ten if not given")
-    add("--classes", type=listed, help="classes to keep, with commas; the others become 'other'")
+    add("--bands", type=names, help="bands to use, with commas; all ten if not given")
+    add("--classes", type=names, help="classes to keep, with commas; the others become 'other'")
     add("--split", default="auto", help="auto, site, sample, province:A,B, or a file of ids")
     add(
         "--validation",
@@ -144,14 +144,9 @@ def run_flags(machine, run):
     )
 
 
-def listed(text):
-    """'a,b' -> ['a', 'b']."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def augmentations(text):
-    """'flip,gaps' -> ['flip', 'gaps']; 'none' -> []."""
-    return [] if text == "none" else listed(text)
+    """'flip,gaps' -> ('flip', 'gaps'); 'none' -> ()."""
+    return () if text == "none" else names(text)
 
 
 def main():

@@ -29,7 +29,7 @@ from data_loader import Samples
 from utils.bands import BANDS
 from utils.errors import run_main
 from utils.files import written_whole
-from utils.flags import Parser, whole_number
+from utils.flags import Parser, names, whole_number
 from utils.legend import URBAN
 
 SETTINGS = {
@@ -95,8 +95,9 @@ def make_parser():
     parser.add_argument(
         "--months", type=whole_number(at_least=24), default=48, help="months of each series"
     )
+    networks = ("patchnet", "fcn")
     parser.add_argument(
-        "--networks", default="patchnet,fcn", help="of models.NETWORKS, separated by commas"
+        "--networks", type=names, default=networks, help="of models.NETWORKS, separated by commas"
     )
     parser.add_argument(
         "--repeats",
@@ -121,7 +122,7 @@ def main():
         method = registry.build(name, **setting).fit(train)
         breaks = rate(detect[name], count, repeats) if name in detect else np.nan
         rows.append((name, breaks, rate(lambda m=method: m.predict(samples), count, repeats)))
-    for name in filter(None, options.networks.split(",")):
+    for name in options.networks or ():
         net = models.build(name, bands=BANDS, legend=URBAN).eval()
         labels = rate(lambda n=net: models.label(n, samples.x), count, repeats)
         rows.append((name, np.nan, labels))

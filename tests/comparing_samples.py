@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 import compare
-from data_loader import Samples
+from data_loader import Samples, save_samples
 from utils.bands import BANDS
 from utils.legend import COAST
 
@@ -28,6 +28,13 @@ def made_samples(count=90, steps=36, seed=0):
     return Samples(
         x.astype(np.float32), y, months, BANDS, COAST, np.arange(count).astype(str), site=site
     )
+
+
+def saved_samples(folder):
+    """File of `made_samples`."""
+    path = folder / "samples.npz"
+    save_samples(path, made_samples())
+    return path
 
 
 def samples_of(y, *, seed=0, bands=BANDS, noise=60):

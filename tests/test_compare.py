@@ -21,7 +21,7 @@ from comparing.cells import Cell, Result, with_gaps
 from comparing.network import Network
 from comparing.parts import parts_for, site_groups
 from data_loader import BANDS, load_samples, save_samples
-from tests.comparing_samples import call, made_samples
+from tests.comparing_samples import call, made_samples, saved_samples
 from utils.errors import InputError
 from utils.legend import COAST, legend_for
 
@@ -30,9 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "samples.npz"
-    save_samples(path, made_samples())
-    return path
+    return saved_samples(tmp_path_factory.mktemp("data"))
 
 
 def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys):

@@ -27,7 +27,7 @@ from comparing.code import code_behind
 from comparing.registry import METHODS, known, module_of
 from comparing.running import cell_path, cell_paths, code_of, load_result, run_cells
 from data_loader import save_samples
-from tests.comparing_samples import call, made_samples
+from tests.comparing_samples import call, made_samples, saved_samples
 from utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,9 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "samples.npz"
-    save_samples(path, made_samples())
-    return path
+    return saved_samples(tmp_path_factory.mktemp("data"))
 
 
 def test_a_second_call_runs_nothing_and_a_lost_cell_is_run_again(file, tmp_path, monkeypatch):

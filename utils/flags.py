@@ -64,6 +64,38 @@ def _bounded(kind, what, at_least=None, at_most=None, above=None, below=None):
     return parse
 
 
+def names(text):
+    """An argparse type: 'a, b' -> ('a', 'b'); an empty text -> None."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) or None
+
+
+def add_dask_flags(flag, sees):
+    """Add the flags that say which processes work. flag: `add_argument` of a parser or group.
+
+    sees: what the workers of a cluster need under the same paths. The flags' names are arguments of
+    `utils.workers.open_workers`.
+    """
+    flag(
+        "--workers",
+        type=whole_number(0, 512),
+        default=0,
+        metavar="N",
+        help="Dask processes on this machine; 0 = this process alone",
+    )
+    flag(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help=f"Dask scheduler to work on instead; its workers need this code, {sees} under the "
+        "same paths",
+    )
+
+
+def check_dask_flags(args):
+    """Raise InputError where the flags of `add_dask_flags` ask for two places to work in."""
+    if args["workers"] and args["scheduler"]:
+        raise InputError("--workers: found with --scheduler, expected one of the two")
+
+
 def add_reading_flags(flag):
     """Add the flags that say how to read a raster stack. flag: `add_argument` of a parser or group.
 
