@@ -2,6 +2,8 @@
 
 import torch
 
+ROUNDING = 0.01  # nats, far above the rounding of a sum of scores
+
 
 def decode(logits, switch_cost):
     """Choose the labels whose scores, less `switch_cost` for every change of class, sum to the
@@ -16,32 +18,33 @@ def decode(logits, switch_cost):
     score = logits.permute(2, 1, 0)  # (T, K, B)
     if switch_cost <= 0:
         return leaders(score).T
-    # A series with one class that is the best in every month cannot be bettered: the search is for
-    # the others alone.
-    labels = score.sum(dim=0).max(dim=0).indices.repeat(len(score), 1)  # (T, B)
-    behind = score.gather(1, labels[:, None])[:, 0] < score.amax(dim=1)
-    rows = torch.nonzero(behind.any(dim=0)).squeeze(1)
+    # No change is worth its cost where the best class of every month by itself brings less than
+    # that over the best single class: the search is for the others alone.
+    single = score.sum(dim=0, keepdim=True)  # (1, K, B)
+    gain = score.amax(dim=1).sum(dim=0) - single.amax(dim=1)[0]
+    labels = leaders(single).repeat(len(score), 1)  # (T, B)
+    rows = torch.nonzero(gain > switch_cost - ROUNDING).squeeze(1)
     if len(rows):
-        labels[:, rows] = best_path(score.index_select(2, rows), switch_cost)
+        paths = best_path(score.index_select(2, rows), switch_cost)
+        labels.index_copy_(1, rows, paths)
     return labels.T
 
 
 def best_path(score, switch_cost):
     """Viterbi with one cost for every change: score (T, K, B) -> labels (T, B)."""
     total = score.clone()  # of the best path that ends in month t with class k
-    stays = torch.empty(score.shape, dtype=torch.bool, device=score.device)
-    for month in range(1, len(total)):
-        before = total[month - 1]
-        changed = before.amax(dim=0) - switch_cost  # (B,) had the class changed here
-        torch.ge(before, changed, out=stays[month])  # a tie keeps the class
-        total[month] += torch.maximum(before, changed)
+    worth = torch.empty_like(score[1:, 0])  # of the best path until a month, with a change after it
+    months = total.unbind()
+    for before, month, changed in zip(months, months[1:], worth.unbind()):
+        torch.sub(before.amax(dim=0), switch_cost, out=changed)
+        month.add_(torch.maximum(before, changed))
     leader = leaders(total)  # (T, B)
-    labels = torch.empty_like(leader)
-    labels[-1] = leader[-1]
-    for month in range(len(total) - 1, 0, -1):
-        stay = stays[month].gather(0, labels[month][None])[0]
-        labels[month - 1] = torch.where(stay, labels[month], leader[month - 1])
-    return labels
+    labels = leader.unbind()  # becomes that of the best path, from the last month on
+    steps = zip(months, worth.unbind(), labels, labels[1:])
+    for before, changed, first, then in reversed(list(steps)):
+        stays = before.gather(0, then[None])[0] >= changed  # a tie keeps the class
+        torch.where(stays, then, first, out=first)
+    return leader
 
 
 def leaders(score):

@@ -151,3 +151,33 @@ def test_large_network_is_built_by_name_and_read_again(tmp_path):
     x = series()
     with torch.no_grad():
         torch.testing.assert_close(models.load(tmp_path / "large.safetensors")(x), net(x))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("missing", [None, 4])
+def test_lower_precision_rounds_the_scores_and_changes_nothing_else(net, missing):
+    x = series(200)
+    x[:3, :, 7] = torch.nan
+    if missing:
+        x[:5, missing] = torch.nan
+    exact = net(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        lower = net(x)
+    assert lower.dtype == torch.bfloat16
+    torch.testing.assert_close(lower.float(), exact, rtol=0.05, atol=0.05 * exact.std())
+    assert not torch.equal(lower.float(), exact)
+
+
+def test_gradients_and_inference_compute_the_same_scores(net):
+    x = series(30)
+    with torch.no_grad():
+        fast = net(x)
+    torch.testing.assert_close(net(x), fast)
+
+
+@torch.no_grad()
+def test_values_that_are_no_numbers_count_as_missing(net):
+    x = series(3)
+    x[0, :, 5], x[1, :, 5], x[2, 4, 5] = torch.inf, -torch.inf, torch.inf
+    other = torch.where(torch.isfinite(x), x, torch.nan)
+    torch.testing.assert_close(net(x), net(other))
