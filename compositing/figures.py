@@ -32,16 +32,21 @@ def thumbnails(path, months):
     height, width = looks.shape[1:]
     step = max(1, -(-max(height, width) // SIDE))
     strip = values.chunks[2]
+    strips = [slice(top, top + strip) for top in range(0, height, strip)]
     images, means = [], []
     for month in range(len(months)):
-        rows, total = [], 0
-        for top in range(0, height, strip):
-            part = values[month, TRUE_COLOUR[-1] : TRUE_COLOUR[0] + 1, top : top + strip]
-            rows.append(part[::-1, -top % step :: step, step // 2 :: step])
-            total += int(looks[month, top : top + strip].sum(dtype=np.int64))
-        images.append(np.concatenate(rows, axis=1).transpose(1, 2, 0))
-        means.append(total / (height * width))
+        parts = [thinned(values, month, rows, step) for rows in strips]
+        seen = sum(int(looks[month, rows].sum(dtype=np.int64)) for rows in strips)
+        images.append(np.concatenate(parts, axis=0))
+        means.append(seen / (height * width))
     return np.stack(images), np.array(means)
+
+
+def thinned(values, month, rows, step):
+    """Every `step`-th pixel of some rows in true colour, (y, x, 3)."""
+    blue_to_red = slice(TRUE_COLOUR[-1], TRUE_COLOUR[0] + 1)
+    part = values[month, blue_to_red, rows].transpose(1, 2, 0)[..., ::-1]
+    return part[-rows.start % step :: step, step // 2 :: step]
 
 
 def true_colour(images):
@@ -60,23 +65,30 @@ def draw_stack(stack):
     images, means = thumbnails(stack, months)
     colours = true_colour(images)
     years = months.astype("datetime64[Y]")
-    place = (years - years[0]).astype(int), (months - years).astype(int)
-    rows = place[0][-1] + 1
-    figure = Figure(figsize=(12, 2.65 + 1.15 * rows), layout="constrained")
-    top, below = figure.subfigures(2, 1, height_ratios=[2.2, 1.15 * rows + 0.45])
+    rows = (years[-1] - years[0]).astype(int) + 1
+    tall = 1.15 * rows  # inches of the images
+    figure = Figure(figsize=(12, 2.65 + tall), layout="constrained")
+    top, below = figure.subfigures(2, 1, height_ratios=[2.2, tall + 0.45])
     draw_bars(top.subplots(), months, means, Path(stack).name)
-    below.suptitle(
+    draw_images(below, months, colours)
+    with written_whole(figure_path(stack)) as file:
+        figure.savefig(file, dpi=120)
+
+
+def draw_images(figure, months, colours):
+    """An image of each month, a row for each year."""
+    figure.suptitle(
         "True colour of each month (grey: no observation), all months with the same stretch",
         fontsize=10,
     )
-    axes = below.subplots(rows, COLUMNS, squeeze=False)
+    years = months.astype("datetime64[Y]")
+    row, column = (years - years[0]).astype(int), (months - years).astype(int)
+    axes = figure.subplots(row[-1] + 1, COLUMNS, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
-    for row, column, image, month in zip(*place, colours, months):
-        axes[row, column].imshow(image, interpolation="nearest")
-        axes[row, column].set_title(str(month), fontsize=7, pad=2)
-    with written_whole(figure_path(stack)) as file:
-        figure.savefig(file, dpi=120)
+    for axis, image, month in zip(axes[row, column], colours, months):
+        axis.imshow(image, interpolation="nearest")
+        axis.set_title(str(month), fontsize=7, pad=2)
 
 
 def draw_bars(axis, months, means, name):

@@ -23,46 +23,59 @@ def aligned(source, geobox):
     """(grid pixels per source pixel, rows and columns from source to grid in grid pixels), or None
     where pixels of the grid do not lie within pixels of the source.
     """
-    if CRS(source.crs.to_wkt()) != geobox.crs:
-        return None
     own, grid = source.transform, geobox.transform
-    if own.b or own.d or grid.b or grid.d or own.a != -own.e or grid.a != -grid.e:
+    if not (north_up(own) and north_up(grid)) or CRS(source.crs.to_wkt()) != geobox.crs:
         return None
-    numbers = np.array([own.a / grid.a, (own.f - grid.f) / grid.a, (grid.c - own.c) / grid.a])
+    down, right = own.f - grid.f, grid.c - own.c  # units of the CRS
+    numbers = np.array([own.a / grid.a, down / grid.a, right / grid.a])
     whole = np.rint(numbers)
     if abs(numbers - whole).max() > 1e-6 or whole[0] < 1:
         return None
     return tuple(int(number) for number in whole)
 
 
+def north_up(transform):
+    """Whether rows run east and columns south, with square pixels."""
+    turned = transform.b or transform.d
+    return not turned and transform.a == -transform.e
+
+
 def taken_over(source, shape, times, down, right, method):
     """Source pixels repeated `times`, or interpolated, from `down`, `right` on: (y, x) uint16."""
     rim = 1 if method != "nearest" and times > 1 else 0
-    first = down // times - rim, right // times - rim
-    last = (down + shape[0] - 1) // times + rim + 1, (right + shape[1] - 1) // times + rim + 1
-    coarse = boundless(source, first, last)
-    if rim:
-        fine = interpolated(coarse, times)
-    else:
-        fine = coarse.repeat(times, axis=0).repeat(times, axis=1) if times > 1 else coarse
-    skip = down - (first[0] + rim) * times, right - (first[1] + rim) * times
-    return fine[skip[0] : skip[0] + shape[0], skip[1] : skip[1] + shape[1]]
+    rows, above = coarse_of(down, shape[0], times, rim)
+    columns, before = coarse_of(right, shape[1], times, rim)
+    coarse = boundless(source, rows, columns)
+    fine = interpolated(coarse, times) if rim else repeated(coarse, times)
+    return fine[above : above + shape[0], before : before + shape[1]]
 
 
-def boundless(source, first, last):
-    """Rows and columns first .. last of a file, 0 outside of it. (y, x) uint16."""
-    shape = last[0] - first[0], last[1] - first[1]
-    start = [max(0, a) for a in first]
-    stop = [min(size, b) for size, b in zip(source.shape, last)]
-    if start[0] >= stop[0] or start[1] >= stop[1]:
+def coarse_of(start, length, times, rim):
+    """Along an axis: source pixels around the fine pixels from `start` on, with a rim, and how many
+    fine pixels of them come before `start`.
+    """
+    first, last = start // times, (start + length - 1) // times
+    return slice(first - rim, last + rim + 1), start - first * times
+
+
+def repeated(pixels, times):
+    """Each pixel `times` down and across."""
+    return pixels.repeat(times, axis=0).repeat(times, axis=1) if times > 1 else pixels
+
+
+def boundless(source, rows, columns):
+    """Rows and columns (slices) of a file, 0 outside of it. (y, x) uint16."""
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    top, bottom = max(0, rows.start), min(source.height, rows.stop)
+    left, right = max(0, columns.start), min(source.width, columns.stop)
+    if top >= bottom or left >= right:
         return np.zeros(shape, np.uint16)
-    part = Part(start[1], start[0], stop[1] - start[1], stop[0] - start[0])
-    block = source.read(1, window=part)
+    block = source.read(1, window=Part(left, top, right - left, bottom - top))
     if block.shape == shape and block.dtype == np.uint16:
         return block
     whole = np.zeros(shape, np.uint16)
-    top, left = start[0] - first[0], start[1] - first[1]
-    whole[top : top + block.shape[0], left : left + block.shape[1]] = block
+    down, across = top - rows.start, left - columns.start
+    whole[down : down + block.shape[0], across : across + block.shape[1]] = block
     return whole
 
 
@@ -77,7 +90,7 @@ def interpolated(coarse, times):
         return doubled(coarse)
     values = spread(spread(coarse.astype(np.float32), times, 0), times, 1)
     weights = spread(spread(valid.astype(np.float32), times, 0), times, 1)
-    inside = valid[1:-1, 1:-1].repeat(times, axis=0).repeat(times, axis=1)
+    inside = repeated(valid[1:-1, 1:-1], times)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(inside, np.rint(values / weights), 0).astype(np.uint16)
 
@@ -121,17 +134,23 @@ def warped(source, geobox, method):
     """
     rows, columns = positions(source, geobox)
     if method == "nearest":
-        rows, columns = (np.floor(v).astype(np.int64) for v in (rows, columns))
-        block, first = around(source, rows, columns)
-        return block[rows - first[0], columns - first[1]]
+        return found_at(source, floored(rows), floored(columns))(0, 0)
     return between(source, rows - 0.5, columns - 0.5)
 
 
-def around(source, rows, columns):
-    """The part of a file that holds these pixels and their next neighbours, and its first ones."""
-    first = int(rows.min()), int(columns.min())
-    last = int(rows.max()) + 2, int(columns.max()) + 2
-    return boundless(source, first, last), first
+def floored(values):
+    return np.floor(values).astype(np.int64)
+
+
+def found_at(source, rows, columns):
+    """A function that gives the pixels at these places, or so many rows and columns beside them:
+    (0 or 1, 0 or 1) -> (y, x) uint16. The file is read once.
+    """
+    top, left = int(rows.min()), int(columns.min())
+    down, across = slice(top, int(rows.max()) + 2), slice(left, int(columns.max()) + 2)
+    block = boundless(source, down, across)
+    rows, columns = rows - top, columns - left
+    return lambda below, beside: block[rows + below, columns + beside]
 
 
 def between(source, rows, columns):
@@ -139,14 +158,13 @@ def between(source, rows, columns):
 
     0 is no data, as in `interpolated`.
     """
-    up, left = (np.floor(v).astype(np.int64) for v in (rows, columns))
+    up, left = floored(rows), floored(columns)
+    pixels = found_at(source, up, left)
     down, right = (rows - up).astype(np.float32), (columns - left).astype(np.float32)
-    block, first = around(source, up, left)
-    up, left = up - first[0], left - first[1]
-    values, weights = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
+    values, weights = np.zeros((2, *rows.shape), np.float32)
     nearest = np.zeros(rows.shape, bool)
     for below, beside in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        found = block[up + below, left + beside]
+        found = pixels(below, beside)
         weight = (down if below else 1 - down) * (right if beside else 1 - right)
         weight[found == 0] = 0
         values += weight * found
@@ -161,20 +179,24 @@ def sampled(source, geobox):
     """A file's first band at the pixel centres of a coarse grid: (y, x) uint16."""
     found = np.zeros(geobox.shape, np.uint16)
     rows, columns = positions(source, geobox)
-    inside = (rows >= 0) & (rows < source.height) & (columns >= 0) & (columns < source.width)
+    inside = (rows >= 0) & (rows < source.height)
+    inside &= (columns >= 0) & (columns < source.width)
     if not inside.any():
         return found
-    start = [int(v[inside].min()) for v in (rows, columns)]
-    size = [int(v[inside].max()) + 1 - low for v, low in zip((rows, columns), start)]
-    coarse = tuple(min(length, 2 * number) for length, number in zip(size, geobox.shape))
-    part = Part(start[1], start[0], size[1], size[0])
-    block = source.read(1, window=part, out_shape=coarse)
-    where = [
-        ((v[inside] - low) * (number / length)).astype(int)
-        for v, low, number, length in zip((rows, columns), start, coarse, size)
-    ]
-    found[inside] = block[tuple(where)]
+    top, height = reach(rows[inside])
+    left, width = reach(columns[inside])
+    coarse = min(height, 2 * geobox.shape[0]), min(width, 2 * geobox.shape[1])
+    block = source.read(1, window=Part(left, top, width, height), out_shape=coarse)
+    row = ((rows[inside] - top) * (coarse[0] / height)).astype(int)
+    column = ((columns[inside] - left) * (coarse[1] / width)).astype(int)
+    found[inside] = block[row, column]
     return found
+
+
+def reach(places):
+    """First whole number and how many the places take."""
+    first = int(places.min())
+    return first, int(places.max()) + 1 - first
 
 
 def positions(source, geobox):
