@@ -17,6 +17,7 @@ import argparse
 
 from utils.errors import run_main
 from utils.flags import Parser, add_dask_flags, check_dask_flags, number, whole_number
+from utils.memory import use_one_heap
 from utils.workers import start_fork_server
 
 
@@ -150,6 +151,7 @@ def main(words=None):
         start_fork_server("compositing.windows")
     if args["mask"] is not None:
         args["mask"] = sorted(set(args["mask"]))
+    use_one_heap()
     from compositing import composite  # takes seconds, after the flags are known to be right
 
     composite(args.pop("out"), **args)

@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 from utils.errors import InputError, run_main  # noqa: E402
 from utils.files import written_whole  # noqa: E402
 from utils.flags import Parser, whole_number  # noqa: E402
+from utils.memory import use_one_heap  # noqa: E402
 
 COLUMNS = ("what", "pixels", "scenes", "seconds", "peak_mb", "cores")
 BLOCK = 512  # pixels of a file's blocks, as Planetary Computer has them
@@ -123,6 +124,7 @@ def one_run(way, catalogue, like, out):
         return usual_way(catalogue, like, out)
     from compositing import composite
 
+    use_one_heap()  # as composite.py does
     items = json.loads(catalogue.read_text())["features"]
     dates = [item["properties"]["datetime"] for item in items]
     months = f"{min(dates)[:7]}:{max(dates)[:7]}"

@@ -10,8 +10,11 @@ from compositing.catalogues import Catalogue
 from compositing.remote import HEADERS_KEPT, Broken, RemoteFile
 from compositing.resampling import on_grid, sampled
 
-# Never look for files beside the ones that are named.
-GDAL_SETTINGS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": "1"}
+GDAL_SETTINGS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # never look for files beside those that are named
+    "GDAL_NUM_THREADS": "1",
+    "GDAL_CACHEMAX": 64 * 2**20,  # bytes; by default it grows with the machine's memory
+}
 HOPELESS = ("No such file", "404", "not recognized as being in a supported")
 
 

@@ -1,4 +1,4 @@
-"""How a process holds its memory. Both functions do nothing where the C library is not glibc."""
+"""How a process holds its memory. The functions do nothing where the C library is not glibc."""
 
 import ctypes
 from contextlib import suppress
@@ -22,6 +22,18 @@ def keep_memory():
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
         mallopt(arena_max, 1)
+
+
+@cache
+def use_one_heap():
+    """Let all threads of this process take memory from one heap.
+
+    Else each of many threads that read files keeps a heap of its own, and these grow with the
+    number of windows. The setting holds until the process ends, so only a script calls this.
+    """
+    arena_max = -8  # number of malloc.h
+    with suppress(*ABSENT):
+        ctypes.CDLL(None).mallopt(arena_max, 1)
 
 
 def give_back_memory():
