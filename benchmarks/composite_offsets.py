@@ -4,7 +4,7 @@
 
 Takes the real scenes, which hold no offset. Adds the 1000 to some, gives each scene metadata as
 catalogues write them, and lets compositing/offsets.py decide. `alike`: all scenes of one kind.
-`mixed`: kinds drawn by chance for each scene, the mean of 20 draws; kinds of one metadata are among
+`mixed`: kinds drawn by chance for each scene, the mean of 60 draws; kinds of one metadata are among
 them, and nothing but the pixels can tell those apart. Writes composite_offsets.csv.
 """
 
@@ -30,7 +30,7 @@ from utils.flags import Parser  # noqa: E402
 
 BBOX = (3.0194, 50.8132, 3.0283, 50.8188)  # the real scenes
 MONTHS = np.arange("2017-08", "2018-12", dtype="datetime64[M]")
-DRAWS = 20
+DRAWS = 60
 # name: baseline, catalogue's offset, flag of an applied offset, what the numbers hold
 KINDS = {
     "old baseline": ("02.14", 0, None, 0),
@@ -64,20 +64,33 @@ def glances(path):
 
 def wrong_decisions(scenes, seen, kinds):
     """Number of wrong scenes among those with clear pixels, and their share of the clear pixels."""
-    dressed, pixels = [], {}
+    dressed, looks = [], {}
     for scene, kind in zip(scenes, kinds):
         baseline, offset, flag, held = KINDS[kind]
         said = {"catalogue_offset": offset, "offset_applied": flag, "name_baseline": ""}
         dressed.append(replace(scene, baseline=baseline, **said))
         values, clear = seen[scene.id]
-        pixels[scene.id] = offsets.look(np.where(values > 0, values + held, 0), clear)
-    decisions = offsets.decide_all(dressed, pixels)
+        values = np.where(values > 0, values + held, 0)
+        looks[scene.id] = offsets.look(values, clear), offsets.surface_of(values, clear)
+    decisions = decisions_of(dressed, looks)
     number, share = 0, 0
     for scene, kind in zip(scenes, kinds):
         wrong = decisions[scene.id].offset != -KINDS[kind][3]
-        number += wrong and pixels[scene.id].clear > 0
-        share += wrong * pixels[scene.id].clear
-    return number, share / sum(one.clear for one in pixels.values())
+        clear = looks[scene.id][0].clear
+        number += wrong and clear > 0
+        share += wrong * clear
+    return number, share / sum(pixels.clear for pixels, _ in looks.values())
+
+
+def decisions_of(scenes, looks):
+    """Decisions of all months, one after the other, as a run of composite.py makes them."""
+    decisions, records = {}, []
+    for month in sorted({scene.month for scene in scenes}):
+        group = [scene for scene in scenes if scene.month == month]
+        decisions |= offsets.decide_month(group, looks, records)
+        new = [offsets.record(s, looks[s.id], decisions[s.id]) for s in group]
+        records = offsets.remembered([*records, *new])
+    return decisions
 
 
 def main():

@@ -8,13 +8,13 @@ A baseline before 04.00 has no offset. For the other scenes these are asked, the
 decides:
 1. The pixels. With the 1000 in, practically no number is below 1000: that would be reflectance
    below zero. Without it, dark land, water and shadow are far below 1000.
-2. Scenes of the area with the same metadata, whose pixels told.
-3. All scenes of the area whose pixels told: are the darkest pixels of a clear scene 1000 brighter?
+2. Scenes of the area with the same metadata, whose pixels told, where there are many.
+3. The latest clear scenes of the area whose pixels told: are the same pixels 1000 brighter?
 4. The metadata: baseline, the catalogue's flag, the catalogue's offset.
 Only scenes up to the same month are asked, so that a stack extended later has the same values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,10 +34,18 @@ DARK_END = (950, 1600)  # where the darkest hundredth lies when the 1000 is in
 ENOUGH = 100  # clear pixels that say something when nothing is below 1000
 MOSTLY = 0.5  # share of clear pixels that makes a scene trusted: what is left of clouds lifts all
 # bands too, by chance by 1000
-NEAR = 300  # by which the darkest pixels of clear scenes may leave their range, reflectance x 10^4
 ALIKE = 9  # latest scenes of the same metadata that are asked
-COMPARED = 20  # latest scenes that a scene is compared with
+MANY = 5  # such scenes that weigh more than a comparison
+COMPARED = 9  # latest clear scenes that a scene is compared with, pixel by pixel
 FEWEST_COMPARED = 3
+# How far the judged bands of the same land depart from what they usually are, reflectance x 10^4:
+# fields are ploughed and harvested, and that shows least in blue. Thin haze adds to all of them, by
+# Angstrom's law with an exponent of 1.3 from 490 nm on, here with this mean in blue.
+SPREAD = np.array([150, 150, 250, 500])
+HAZE = (490 / np.array([490, 560, 665, 2190])) ** 1.3
+USUAL_HAZE = 400
+STRANGE = 8  # cost from which this cannot be the same land: snow, or a cloud that was missed
+SURELY = 1  # by which the costs must differ, else the comparison does not tell
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,11 @@ def look(values, clear):
     )
 
 
+def surface_of(values, clear):
+    """Judged bands (4, y, x) float32, NaN where a pixel is not clear. Arguments as in `look`."""
+    return np.where(clear & (values > 0).all(axis=0), values, np.float32(np.nan))
+
+
 def are_most(clear, seen):
     """Are so many of the seen pixels clear that the scene may be trusted?"""
     return bool(clear >= max(ENOUGH, MOSTLY * seen))
@@ -120,17 +133,43 @@ def alike_say(offsets):
     return latest.pop() if len(latest) == 1 else None
 
 
-def others_say(pixels, known):
-    """0 or -1000: the darkest pixels lie in the range of other scenes, or 1000 above; else None.
+def unusual(surface, known):
+    """By how much each judged band is brighter than in other scenes: (4,), None if unknown.
 
-    known: darkest hundredths of mostly clear scenes whose pixels told, offset added, latest last.
+    surface: see `surface_of`; known: surfaces of mostly clear scenes whose pixels told, offset
+    added, the latest last. The median of the pixels counts.
     """
-    if len(known) < FEWEST_COMPARED or not pixels.mostly_clear:
+    if len(known) < FEWEST_COMPARED:
         return None
-    latest = known[-COMPARED:]
-    low, high = min(latest) - NEAR, max(latest) + NEAR
-    fitting = [offset for offset in (0, OFFSET) if low <= pixels.dark + offset <= high]
-    return fitting[0] if len(fitting) == 1 else None
+    known = np.stack(known[-COMPARED:])
+    seen = ~np.isnan(surface[0]) & ~np.isnan(known[:, 0]).all(axis=0)
+    if seen.sum() < FEWEST:
+        return None
+    usual = np.nanmedian(known[:, :, seen], axis=0)
+    return np.median(surface[:, seen] - usual, axis=1)
+
+
+def cost(apart):
+    """How improbable it is that the same land departs by this much (4,): - log of the probability.
+
+    A departure is haze, exponentially distributed, plus normally distributed change of the land.
+    """
+    weights = HAZE / SPREAD**2
+    haze = max(0, (weights @ apart - 1 / USUAL_HAZE) / (weights @ HAZE))
+    return haze / USUAL_HAZE + (((apart - haze * HAZE) / SPREAD) ** 2).sum() / 2
+
+
+def others_say(apart):
+    """0 or -1000: which makes the land look as it usually does; None: the comparison does not tell.
+
+    apart: see `unusual`.
+    """
+    if apart is None:
+        return None
+    off, within = cost(apart), cost(apart + OFFSET)
+    if min(off, within) > STRANGE or abs(off - within) < SURELY:
+        return None
+    return 0 if off < within else OFFSET
 
 
 def is_old(scene):
@@ -162,49 +201,50 @@ def in_words(scene, pixels):
     return ", ".join(said)
 
 
-def decide(scene, pixels, known, alike):
-    """Decision for one scene. known: see `others_say`; alike: offsets of scenes with the same
+def decide(scene, pixels, others, alike):
+    """Decision for one scene. others: as `others_say`; alike: offsets of scenes with the same
     metadata whose pixels told, the latest last.
     """
-    seen, others, words = pixels_say(pixels), others_say(pixels, known), in_words(scene, pixels)
+    seen, words = pixels_say(pixels), in_words(scene, pixels)
     if is_old(scene):
         if seen == others == OFFSET:
             return Decision(OFFSET, "comparison", words)
         return Decision(0, "pixels" if seen == 0 else "metadata", words)
     stated = metadata_say(scene)
-    sure = seen == 0 or (seen == stated and pixels.mostly_clear)
-    if sure:
+    if seen == 0 or (seen == stated and pixels.mostly_clear):
         return Decision(seen, "pixels", words)
     same = alike_say(alike)
-    for answer, by in ((others, "comparison"), (same, "same metadata"), (seen, "pixels")):
+    answers = [(others, "comparison"), (same, "same metadata"), (seen, "pixels")]
+    if len(alike) >= MANY:
+        answers.insert(0, (same, "same metadata"))
+    for answer, by in answers:
         if answer is not None:
             return Decision(answer, by, words)
     return Decision(stated, "metadata", words)
 
 
-def decide_all(scenes, pixels, before=()):
-    """Decision of each scene: {id: Decision}. pixels: {id: Pixels}; before: as `records` returns.
+def decide_month(scenes, looks, records):
+    """Decisions for the scenes of one month: {id: Decision}.
 
-    Scenes of one month inform each other and all months after, never a month before.
+    looks: {id: (Pixels, surface)}; records: of the months before, see `record`. Scenes of one month
+    inform each other and all months after, never a month before.
     """
-    decisions, records = {}, list(before)
-    for month in sorted({scene.month for scene in scenes}):
-        group = [scene for scene in scenes if scene.month == month]
-        first = {s.id: decide_beside(s, pixels[s.id], records) for s in group}
-        shown = [record(s, pixels[s.id], first[s.id]) for s in group]
-        for scene in group:
-            others = [*records, *(r for r in shown if r["id"] != scene.id)]
-            decisions[scene.id] = decide_beside(scene, pixels[scene.id], others)
-        records += [record(s, pixels[s.id], decisions[s.id]) for s in group]
+    first = {s.id: decide_beside(s, looks[s.id], records) for s in scenes}
+    shown = [record(s, looks[s.id], first[s.id]) for s in scenes]
+    decisions = {}
+    for scene in scenes:
+        others = [*records, *(r for r in shown if r.id != scene.id)]
+        decisions[scene.id] = decide_beside(scene, looks[scene.id], others)
     return decisions
 
 
-def decide_beside(scene, pixels, records):
+def decide_beside(scene, look, records):
     """Decision for a scene beside the records of others."""
-    sure = [r for r in records if r["by"] == "pixels"]
-    known = [r["dark"] + r["offset"] for r in sure if r["mostly_clear"]]
-    alike = [r["offset"] for r in sure if r["metadata"] == metadata_of(scene)]
-    return decide(scene, pixels, known, alike)
+    pixels, surface = look
+    known = [r.surface for r in records if r.surface is not None]
+    said = metadata_of(scene)
+    alike = [r.offset for r in records if r.by == "pixels" and r.metadata == said]
+    return decide(scene, pixels, others_say(unusual(surface, known)), alike)
 
 
 def metadata_of(scene):
@@ -214,13 +254,34 @@ def metadata_of(scene):
     return f"{scene.collection or '-'}, {named}, offset {offset}, applied {flag}"
 
 
-def record(scene, pixels, decision):
-    """What later months need to know of a scene."""
-    return {
-        "id": scene.id,
-        "by": decision.by,
-        "offset": decision.offset,
-        "mostly_clear": pixels.mostly_clear,
-        "dark": pixels.dark,
-        "metadata": metadata_of(scene),
-    }
+@dataclass(frozen=True)
+class Record:
+    """What later months need to know of a scene. surface: with the offset added, None where the
+    scene is not to be compared with.
+    """
+
+    id: str
+    by: str
+    offset: int
+    metadata: str
+    surface: np.ndarray | None = None
+
+
+def record(scene, look, decision):
+    """Record of a decided scene."""
+    pixels, surface = look
+    trusted = decision.by == "pixels" and pixels.mostly_clear
+    return Record(
+        scene.id,
+        decision.by,
+        decision.offset,
+        metadata_of(scene),
+        surface + decision.offset if trusted else None,
+    )
+
+
+def remembered(records):
+    """Records without the surfaces that are too old to be compared with."""
+    old = [r for r in records if r.surface is not None][:-COMPARED]
+    names = {r.id for r in old}
+    return [replace(r, surface=None) if r.id in names else r for r in records]

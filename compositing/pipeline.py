@@ -12,18 +12,17 @@ from tqdm import tqdm
 from compositing import grid, store, unfinished
 from compositing.catalogues import open_catalogue
 from compositing.figures import draw_stack, figure_path
+from compositing.looking import check_readable, look_at_scenes
 from compositing.plan import (
     Plan,
     as_json,
     check_size,
     find_scenes,
-    look_at_scenes,
     overflights,
-    too_many,
 )
 from compositing.reading import Reader
 from compositing.request import completed, months_after, parse_months, request_of
-from compositing.table import read_table, records_of, row_of, table_path, write_table
+from compositing.table import read_table, row_of, table_path, write_table
 from compositing.windows import Job, Look, Task, composite_window
 from utils.errors import InputError
 from utils.memory import give_back_memory
@@ -86,7 +85,7 @@ def run(out, folder, request, way, go_on):
         plan = unfinished.load_plan(folder, asdict(request))
     else:
         unfinished.clear(folder)
-        plan = make_plan(request, way, reader, before, records_of(rows))
+        plan = make_plan(request, way, reader, before, rows)
         begin(out, folder, request, plan, before)
     plan, counts = compose_all(folder, plan, request, way, reader)
     with store.writing(out):
@@ -101,7 +100,7 @@ def run(out, folder, request, way, go_on):
     unfinished.finish(folder)
 
 
-def make_plan(request, way, reader, before, records):
+def make_plan(request, way, reader, before, rows):
     """Grid, months, scenes and their offsets."""
     if before is None:
         geobox, months, first = request.geobox, parse_months(request.months), 0
@@ -113,7 +112,7 @@ def make_plan(request, way, reader, before, records):
     empty = sorted({str(m) for m in months} - {str(one.scene.month) for one in plan.used})
     if empty:
         print(f"note: no scene in {', '.join(empty)}; no observation there", file=sys.stderr)
-    return look_at_scenes(reader, plan, request.mask, records, way.allow_missing)
+    return look_at_scenes(reader, plan, request.mask, rows, way.allow_missing)
 
 
 def begin(out, folder, request, plan, before):
@@ -175,14 +174,7 @@ def compose_all(folder, plan, request, way, reader):
             replace(one, unused=failures.get(one.scene.id, one.unused)) for one in plan.chosen
         ]
         plan = replace(plan, chosen=chosen)
-        check_missing(plan, way.allow_missing)
-
-
-def check_missing(plan, allow_missing):
-    """Raise InputError if more scenes than allowed cannot be read."""
-    failed = [one for one in plan.chosen if "cannot be read" in one.unused]
-    if len(failed) > allow_missing:
-        raise too_many(failed, allow_missing)
+        check_readable(chosen, way.allow_missing)
 
 
 def compose_missing(folder, job, tasks, way):

@@ -2,22 +2,17 @@
 
 import sys
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from odc.geo.geobox import GeoBox
-from tqdm import tqdm
 
 from compositing import offsets
-from compositing.grid import degrees_of, probe_geobox, share_covered
-from compositing.monthly import clear_of
-from compositing.reading import Unreadable
+from compositing.grid import degrees_of, share_covered
 from compositing.scenes import ASSETS, Scene, drop_twins, number_passes, scene_of
 from compositing.store import BYTES
 from utils.errors import InputError
 
-LOOKERS = 16  # scenes looked at at once: most of the time is waiting
 READ = 2 * (4 + 6 / 4) + 1 / 4  # bytes of a pixel of a scene: four bands of 10 m, six of 20 m, SCL
 LARGE = (11_000**2, 100e9)  # pixels (one Sentinel-2 tile) and bytes of a stack that need --yes
 
@@ -116,45 +111,8 @@ def size(number):
     return f"{number:.3g} {unit if number < 1000 else larger}"
 
 
-def look_at_scenes(reader, plan, masked, before, allow_missing):
-    """The plan with offsets decided by a coarse look at each scene; unreadable scenes unused."""
-    grid = probe_geobox(plan.geobox)
-    bar = tqdm(total=len(plan.used), unit="scene", desc="offsets")
-
-    def glance(one):
-        try:
-            numbers = [reader.glance(one.scene, band, grid) for band in (*offsets.JUDGED, "SCL")]
-        except Unreadable as error:
-            return replace(one, unused=str(error))
-        finally:
-            bar.update()
-        clear = clear_of(numbers[-1], masked, 0)
-        return replace(one, pixels=offsets.look(np.stack(numbers[:-1]), clear))
-
-    with bar, ThreadPoolExecutor(LOOKERS) as pool:
-        looked, failed = [], 0
-        for one in pool.map(glance, plan.used):
-            looked.append(one)
-            failed += bool(one.unused)
-            if failed > allow_missing:
-                pool.shutdown(cancel_futures=True)
-                raise too_many(looked, allow_missing)
-    seen = [one for one in looked if not one.unused]
-    if not seen:
-        raise too_many(looked, 0)
-    decisions = offsets.decide_all(
-        [one.scene for one in seen], {one.scene.id: one.pixels for one in seen}, before
-    )
-    decided = [
-        one if one.unused else replace(one, decision=decisions[one.scene.id]) for one in looked
-    ]
-    others = [one for one in plan.chosen if one.unused]
-    return replace(plan, chosen=sorted([*others, *decided], key=lambda one: one.scene.order))
-
-
-def too_many(chosen, allow_missing):
+def too_many(failed, allow_missing):
     """The InputError for more unreadable scenes than allowed."""
-    failed = [one for one in chosen if one.unused]
     return InputError(
         f"{len(failed)} scenes cannot be read, such as {failed[0].scene.id}: {failed[0].unused}; "
         f"expected at most {allow_missing} (--allow-missing); --resume goes on with what is there"

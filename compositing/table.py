@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from compositing.offsets import metadata_of
+from compositing.offsets import Record, metadata_of
 from utils.files import written_whole
 
 COLUMNS = [
@@ -21,7 +21,6 @@ COLUMNS = [
     "clear_share",
     "metadata",
     "mostly_clear",
-    "darkest",
 ]
 
 
@@ -51,7 +50,6 @@ def row_of(one, catalogue, counts):
             "decided_by": decision.by,
             "evidence": decision.evidence,
             "mostly_clear": "yes" if pixels.mostly_clear else "no",
-            "darkest": pixels.dark,
         }
     if counts and not one.unused:
         row["clear_share"] = f"{counts[1] / max(1, counts[0]):.4f}"
@@ -62,7 +60,7 @@ def write_table(path, rows):
     """Write all rows, in the order of time."""
     rows = sorted(rows, key=lambda row: (row["time"], row["tile"], row["scene"]))
     with written_whole(path) as file, open(file, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="")
+        writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
 
@@ -75,17 +73,21 @@ def read_table(path):
         return list(csv.DictReader(stream))
 
 
-def records_of(rows):
-    """What `offsets.decide_all` needs to know of the scenes of a stack that is extended."""
-    return [
-        {
-            "id": row["scene"],
-            "by": row["decided_by"],
-            "offset": int(row["offset"]),
-            "mostly_clear": row["mostly_clear"] == "yes",
-            "dark": float(row["darkest"]),
-            "metadata": row["metadata"],
-        }
-        for row in rows
-        if row["decided_by"]
-    ]
+def trusted_rows(rows):
+    """Rows of mostly clear scenes whose pixels told the offset."""
+    return [r for r in rows if r["decided_by"] == "pixels" and r["mostly_clear"] == "yes"]
+
+
+def records_of(rows, surfaces):
+    """`offsets.Record` of each decided scene of a stack that is extended.
+
+    surfaces: {scene: stored numbers of the judged bands}, see `offsets.surface_of`.
+    """
+    records = []
+    for row in rows:
+        if row["decided_by"]:
+            offset, surface = int(row["offset"]), surfaces.get(row["scene"])
+            shifted = None if surface is None else surface + offset
+            said = row["decided_by"], offset, row["metadata"]
+            records.append(Record(row["scene"], *said, shifted))
+    return records

@@ -6,7 +6,6 @@ depend neither on the worker nor on the order.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -72,7 +71,7 @@ def composite_window(job, task):
             return {}, error.reasons
     rows, columns = task.window.slices
     with writing(job.stack):
-        stack = open_once(job.stack)
+        stack = open_to_write(job.stack)
         stack["reflectance"][task.step, :, rows, columns] = values
         stack["looks"][task.step, rows, columns] = count
     return counts, {}
@@ -84,9 +83,6 @@ class Unreadables(Exception):
     def __init__(self, reasons):
         super().__init__(str(reasons))
         self.reasons = reasons
-
-
-open_once = lru_cache(maxsize=2)(open_to_write)  # per process
 
 
 def clear_looks(job, task, pool):

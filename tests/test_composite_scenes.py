@@ -42,21 +42,65 @@ def test_the_offset_is_right_whatever_the_metadata_say(tmp_path, metadata):
 
 
 def test_an_old_baseline_keeps_its_values_and_a_wrong_one_shows_beside_earlier_scenes():
-    land = np.random.default_rng(0).integers(100, 2000, (4, 40, 40)).astype(np.uint16)
-    clear = np.ones((40, 40), bool)
-    dark, light = offsets.look(land, clear), offsets.look(land + np.uint16(1000), clear)
-    bright = offsets.look(land + np.uint16(2500), clear)
     scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
-    assert offsets.decide(scene, light, [], []).offset == 0  # nothing to compare with
-    known = [dark.dark] * 3
-    assert offsets.decide(scene, light, known, []).offset == -1000
-    assert offsets.decide(scene, dark, known, []).offset == 0
-    assert offsets.decide(scene, bright, known, []).offset == 0
+    known = [land_of().astype(np.float32)] * 3
+    assert offset_of(scene, land_of() + 1000) == 0  # nothing to compare with
+    assert offset_of(scene, land_of() + 1000, known) == -1000
+    assert offset_of(scene, land_of(), known) == 0
+    assert offset_of(scene, land_of() + 2500, known) == 0
+
+
+def test_bright_land_keeps_its_values_where_other_scenes_are_as_bright():
+    scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
     desert = replace(scene, baseline="05.10", catalogue_offset=-1000, offset_applied=False)
-    assert offsets.decide(desert, bright, [], []).offset == -1000  # as the metadata say
-    assert offsets.decide(desert, bright, [bright.dark] * 3, []).offset == 0
-    assert offsets.decide(desert, bright, [], [0, 0]).offset == 0
-    assert offsets.decide(desert, bright, [], [0, -1000]).offset == -1000
+    bright = land_of() + 2500
+    assert offset_of(desert, bright) == -1000  # as the metadata say
+    assert offset_of(desert, bright, [bright.astype(np.float32)] * 3) == 0
+    assert offset_of(desert, bright, alike=[0, 0]) == 0
+    assert offset_of(desert, bright, alike=[0, -1000]) == -1000
+
+
+@pytest.mark.parametrize("held", [0, 1000])
+def test_a_few_hazy_pixels_between_clouds_tell_beside_earlier_scenes(held):
+    """Metadata say the opposite. Haze adds 800 in blue, next to nothing in B12."""
+    scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
+    flags = {"catalogue_offset": -1000, "offset_applied": held > 0}
+    scene = replace(scene, baseline="05.10", **flags)
+    haze = np.array([800, 650, 500, 120])[:, None, None]
+    clear = np.zeros((40, 40), bool)
+    clear[:2, :2] = True
+    known = [land_of().astype(np.float32)] * 3
+    assert offset_of(scene, land_of() + 200 + haze + held, known, clear=clear) == -held
+
+
+def test_a_stack_that_is_extended_compares_with_its_earlier_scenes(tmp_path):
+    """The last scene shows little land and has wrong metadata."""
+    how = {"baseline": "05.10", "added": 1000}
+    specs = [SceneSpec(f"2021-0{month}-05T10:50:00Z", **how) for month in (1, 2, 3)]
+    specs += [SceneSpec("2021-04-05T10:50:00Z", **how, cloud=0.9, properties={APPLIED: True})]
+    catalogue = write_catalogue(tmp_path, specs)
+    how = {"bbox": bbox_of(specs[0]), "catalog": str(catalogue), **PLAIN}
+    whole, grown = tmp_path / "whole.zarr", tmp_path / "grown.zarr"
+    composite(whole, months="2021-01:2021-04", **how)
+    composite(grown, months="2021-01:2021-03", **how)
+    composite(grown, extend="2021-04")
+    last = rows_of(grown)[specs[-1].id]
+    assert (last["offset"], last["decided_by"]) == ("-1000", "comparison")
+    assert rows_of(grown) == rows_of(whole)
+    assert_month_is(grown, 3, specs[-1:])
+
+
+def land_of():
+    """Stored numbers of the judged bands of made-up land."""
+    return np.random.default_rng(0).integers(100, 2000, (4, 40, 40)).astype(np.uint16)
+
+
+def offset_of(scene, numbers, known=(), alike=(), clear=True):
+    """The offset decided for a scene with these numbers."""
+    numbers, clear = numbers.astype(np.uint16), np.full((40, 40), clear)
+    surface = offsets.surface_of(numbers, clear)
+    others = offsets.others_say(offsets.unusual(surface, list(known)))
+    return offsets.decide(scene, offsets.look(numbers, clear), others, list(alike)).offset
 
 
 def test_halves_of_a_tile_and_neighbouring_tiles_are_no_twins(tmp_path):
