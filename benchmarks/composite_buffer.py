@@ -55,13 +55,17 @@ def row_of(scenes, buffer, folder):
     return buffer, *(round(float(number), 2) for number in numbers)
 
 
-def main():
+def make_parser():
     parser = Parser(__doc__)
     parser.add_argument("--scenes", required=True, metavar="FILE", help="catalogue of real scenes")
     tried = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
     parser.add_argument("--buffers", type=whole_number(0, 200), nargs="+", default=tried)
     parser.add_argument("--csv", default=str(Path(__file__).with_suffix(".csv")), help="result")
-    args = parser.parse_args()
+    return parser
+
+
+def main():
+    args = make_parser().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = [row_of(args.scenes, buffer, folder) for buffer in args.buffers]
     with written_whole(Path(args.csv)) as file, open(file, "w", newline="") as stream:

@@ -2,9 +2,9 @@
 
 Which commands are run, and which are only parsed:
 
-- Run here as they stand, on tiny data under the names that the README uses: those in RUN below.
-  Only a flag that shortens the work is added. For `benchmarks/tables.py` and `benchmarks/house.py`
-  see tests/test_benchmarks.py.
+- Run here as they stand, on tiny data under the names that the README uses: those in RUN and in
+  AREA below. Only a flag that shortens the work is added. For `benchmarks/tables.py` and
+  `benchmarks/house.py` see tests/test_benchmarks.py.
 - Run by CI as it stands: `bash tests/run.sh`, and with it the installation of all requirements.
 - All others need hours, data at hand, a catalogue or a GPU. Here it is tested that the script
   exists and that its own parser takes every flag. What the script does with such flags is tested in
@@ -14,16 +14,21 @@ Which commands are run, and which are only parsed:
 import importlib.util
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from functools import cache
 
 import pytest
 
+import assess
 import demo
+import label
+import map as map_script
 import run
 from data_loader import save_samples
 from tests.conftest import ROOT, make_samples
+from tests.label_files import write_land
 
 QUICK = ["--epochs", "1", "--threads", "1"]
 RUN = {
@@ -34,6 +39,18 @@ RUN = {
         ["--weights", "model_data/mine.safetensors"],
     ),
     "python run.py --adapt new_area.npz --start model_data/mine.safetensors": (run, QUICK),
+}
+AREA = {
+    "python map.py X.zarr": (map_script, []),
+    "python label.py X.zarr --product 2020=worldcover_2020.tif --out X.npz": (
+        label,
+        ["--samples", "200", "--steps", "20"],
+    ),
+    "python assess.py design maps/X --points 600 --out assess/X": (
+        assess,
+        ["--points", "60", "--minimum", "5"],
+    ),
+    "python assess.py report assess/X": (assess, []),
 }
 PROGRAMS = ("python", "python3", "pip", "bash", "torchrun")
 LEFT_OUT = "..."  # a page shows one flag of a command, not all that it needs
@@ -108,7 +125,7 @@ def flags_of(parser):
 def test_the_pages_show_commands():
     assert len(ALL) > 40 and ("python run.py --data mine.csv --split site", "README.md") in ALL
     known = {command for command, _ in ALL}
-    assert set(RUN) <= known, "a command that is run here is no longer shown"
+    assert {*RUN, *AREA} <= known, "a command that is run here is no longer shown"
 
 
 @pytest.mark.parametrize("command, page", ALL)
@@ -150,6 +167,31 @@ def test_the_commands_of_a_user_with_own_samples_run_as_they_stand(tmp_path, mon
             weights.replace(tmp_path / "model_data" / "mine.safetensors")
     assert list(tmp_path.glob("runs/*/scores.json")) and list(tmp_path.glob("runs/demo/*.png"))
     assert "OA" in capsys.readouterr().out
+
+
+def test_the_commands_of_a_user_with_an_area_run_as_they_stand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model_data").mkdir()
+    shutil.copy(ROOT / "model_data" / "world.safetensors", "model_data")
+    write_land(tmp_path)
+    (tmp_path / "city.zarr").rename("X.zarr")
+    for command, (script, added) in AREA.items():
+        if command == "python assess.py report assess/X":
+            interpret(tmp_path / "assess" / "X")
+        monkeypatch.setattr(sys, "argv", [script.__name__, *shlex.split(command)[2:], *added])
+        script.main()
+    for made in ("maps/X/index.html", "maps/X/changes.gpkg", "X.npz", "assess/X/report/report.md"):
+        assert (tmp_path / made).stat().st_size > 0, made
+
+
+def interpret(folder):
+    """Fill in points.csv as an interpreter who sees woodland everywhere would."""
+    import pandas as pd
+
+    points = pd.read_csv(folder / "points.csv")
+    months = [column for column in points if re.fullmatch(r"\d{4}-\d\d", column)]
+    points[months] = "woodland"
+    points.to_csv(folder / "reference.csv", index=False)
 
 
 def write_table(samples, path):
