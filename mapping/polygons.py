@@ -9,6 +9,7 @@ import pyogrio
 import shapely
 from rasterio.features import shapes
 
+from mapping.events import Events
 from mapping.products import from_to
 from mapping.summary import MILLIMETRES
 
@@ -29,7 +30,7 @@ def write_polygons(path, store, events, geobox, months, products):
     store, events: as `mapping.events.find_events` leaves them; products: as `products_for` gives.
     """
     names = products["labels"].names
-    writer = Writer(path, geobox, columns_of(events, months, names))
+    writer = Writer(path, geobox, lambda rows: fields_of(events, rows, months, names))
     open_pieces = {}  # event -> pieces of it so far, for those that reach beyond a tile
     seen = np.zeros(len(events.pixels), np.int64)  # pixels of each event so far
     for tile in store.tiles:
@@ -85,39 +86,53 @@ def merged(pieces):
     return pieces[0] if len(pieces) == 1 else shapely.union_all(pieces)
 
 
-def columns_of(events, months, names):
-    """The fields of the events: name -> array."""
-    text = np.array([str(month) for month in months])
-    classes = np.array([names[k] for k in sorted(names)], object)
-    before, after = classes[events.from_class], classes[events.to_class]
-    change = np.array([f"{a} \N{RIGHTWARDS ARROW} {b}" for a, b in zip(before, after)], object)
-    following = events.following
-    there = following >= 0
-    next_change = np.full(len(change), None, object)
-    when = text[events.median[following[there]]].astype(object)
-    next_change[there] = when + " " + change[following[there]]
+def fields_of(events, rows, months, names):
+    """The fields of some of the events, by their numbers: name -> array."""
+    text = np.array([str(month) for month in months], object)
+    some = Events(*(values[rows] for values in events))
     return {
-        "event": np.arange(1, len(change) + 1, dtype=np.int64),
-        "from_class": before,
-        "to_class": after,
-        "change": change,
-        "date": np.asarray(months)[events.median].astype("datetime64[D]"),
-        "first_month": text[events.first].astype(object),
-        "median_month": text[events.median].astype(object),
-        "last_month": text[events.last].astype(object),
-        "pixels": events.pixels.astype(np.int64),
-        "hectares": events.area / MILLIMETRES,
-        "confidence": np.round(events.confidence, 1),
-        "next_event": np.where(there, following + 1, 0).astype(np.int64),
-        "next_change": next_change,
+        "event": rows + 1,
+        "from_class": name_of(names, some.from_class),
+        "to_class": name_of(names, some.to_class),
+        "change": change_in_words(names, some),
+        "date": np.asarray(months)[some.median].astype("datetime64[D]"),
+        "first_month": text[some.first],
+        "median_month": text[some.median],
+        "last_month": text[some.last],
+        "pixels": some.pixels.astype(np.int64),
+        "hectares": some.area / MILLIMETRES,
+        "confidence": np.round(some.confidence, 1),
+        "next_event": some.following + 1,
+        "next_change": next_change(events, some.following, text, names),
     }
+
+
+def name_of(names, classes):
+    """Names of classes, an array of objects. names: class -> name."""
+    return np.array([names[k] for k in sorted(names)], object)[classes]
+
+
+def change_in_words(names, events):
+    """Text of each transition, such as 'woodland → bare soil'."""
+    arrow = " \N{RIGHTWARDS ARROW} "
+    return name_of(names, events.from_class) + arrow + name_of(names, events.to_class)
+
+
+def next_change(events, following, text, names):
+    """Month and text of the event that follows, None where none does."""
+    found = np.full(len(following), None, object)
+    there = following >= 0
+    after = Events(*(values[following[there]] for values in events))
+    found[there] = text[after.median] + " " + change_in_words(names, after)
+    return found
 
 
 class Writer:
     """Appends polygons to a GeoPackage, so many at a time."""
 
-    def __init__(self, path, geobox, columns):
-        self.path, self.columns = path, columns
+    def __init__(self, path, geobox, fields):
+        """fields: numbers of events -> {name: array}; made for what is written, not for all."""
+        self.path, self.fields = path, fields
         self.crs, self.transform = geobox.crs.to_wkt(), geobox.transform
         self.events, self.polygons, self.begun = [], [], False
 
@@ -144,12 +159,12 @@ class Writer:
                 [a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f], axis=1
             ),
         )
-        rows = np.array(self.events, np.int64)
+        fields = self.fields(np.array(self.events, np.int64))
         pyogrio.raw.write(
             str(self.path),
             geometry=shapely.to_wkb(polygons),
-            field_data=[values[rows] for values in self.columns.values()],
-            fields=list(self.columns),
+            field_data=list(fields.values()),
+            fields=list(fields),
             layer=LAYER,
             driver="GPKG",
             geometry_type="MultiPolygon",

@@ -23,6 +23,7 @@ from odc.geo.geobox import GeoBox
 from stack_files import CRS, FIRST, GRID, save_network, values, write_folder
 
 import map as map_script
+from compositing import composite
 from mapping.events import Store, find_events
 from mapping.pixels import changes_of
 from mapping.polygons import write_polygons
@@ -132,6 +133,16 @@ def real(tmp_path_factory, shared):
 
 
 @pytest.fixture(scope="module")
+def scenes(tmp_path_factory, shared):
+    """The map of the stack that composite.py makes of the real scenes."""
+    folder = tmp_path_factory.mktemp("scenes")
+    stack, catalogue = folder / "fields.zarr", shared / "scenes" / "catalog.json"
+    bbox = (3.0194, 50.8132, 3.0283, 50.8188)
+    composite(stack, bbox=bbox, months="2017-08:2018-11", catalog=catalogue)
+    return draw(stack, ROOT / "model_data" / "world.safetensors", folder / "map")
+
+
+@pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """A map of several tiles whose classes change in blocks of 20 x 20 pixels."""
     folder = tmp_path_factory.mktemp("large")
@@ -184,8 +195,8 @@ def words_of_pixel(labels, months, names):
     return lines
 
 
-@pytest.mark.parametrize("which", ["real", "large"])
-def test_what_the_page_says_of_a_pixel_is_what_the_rasters_say(browser, request, which):
+@pytest.mark.parametrize(("which", "count"), [("real", 200), ("scenes", 200), ("large", 40)])
+def test_what_the_page_says_of_a_pixel_is_what_the_rasters_say(browser, request, which, count):
     out = request.getfixturevalue(which)
     labels, raster = pixels_of(out)
     sure = pixels_of(out, "change_confidence")[0][0]
@@ -193,7 +204,7 @@ def test_what_the_page_says_of_a_pixel_is_what_the_rasters_say(browser, request,
     rng = np.random.default_rng(0)
     to_lonlat = rasterio.warp.transform
     open_page(browser, out)
-    for _ in range(200 if which == "real" else 40):
+    for _ in range(count):
         row, column = (int(rng.integers(size)) for size in labels.shape[1:])
         month = int(rng.integers(len(months)))
         x, y = raster.transform @ (column + 0.5, row + 0.5)
