@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset.canopy import PLANTS
+from dataset.canopy import PLANTS, canopy
 from dataset.climate import Site
 
 
@@ -47,6 +47,33 @@ class Pixels(NamedTuple):
         chosen = self.chance(share)
         return np.where(chosen, self.uniform(low, high), 0)
 
+    def either(self, which, yes, no):
+        """A number of the range `yes` where `which` (n, 1), of the range `no` elsewhere."""
+        return np.where(which, self.uniform(*yes), self.uniform(*no))
+
+    def seasons(self, start, end, rise, fall):
+        """How far plants have grown, (n, T) in 0..1: logistic rise at `start`, fall at `end`.
+
+        start, end (n, Y) days, one a year; rise, fall (n, 1) or numbers: how many days they take.
+        """
+        days = self.site.days[:, None]  # (T, 1)
+        up = logistic((days - start[:, None]) / np.reshape(rise, (-1, 1, 1)))
+        down = logistic((end[:, None] - days) / np.reshape(fall, (-1, 1, 1)))
+        return np.clip((up * down).sum(2), 0, 1)
+
+    def canopy(self, table, leaf_area, senescence, ground, plant=None):
+        """Reflectance (n, T, 10) of a table's plants over ground; plant (n,): which, else drawn."""
+        plant = self.plants() if plant is None else plant
+        return canopy(table, plant, leaf_area, senescence, self.site.sun_zenith, ground)
+
+    def shared_out(self, shares):
+        """Share the pixels out among the keys of a dict: yields each key and its pixels."""
+        chosen = self.rng.choice(len(shares), size=self.n, p=list(shares.values()))
+        for number, name in enumerate(shares):
+            here = np.flatnonzero(chosen == number)
+            if here.size:
+                yield name, here
+
     def runs(self, chance, longest):
         """True in runs of 1 to `longest` months that start with `chance` in any month, (n, T)."""
         shape = (self.n, self.months)
@@ -62,6 +89,15 @@ def mixed(first, second, share):
     """Reflectance (n, T, 10) of two covers; share (n, T) or (n, 1): of the second one."""
     share = share[..., None]
     return first * (1 - share) + second * share
+
+
+def logistic(value):
+    return 1 / (1 + np.exp(np.clip(-value, -50, 50)))
+
+
+def ramp(value, low, high):
+    """0 up to `low`, 1 from `high` on, straight between them."""
+    return np.clip((value - low) / (high - low), 0, 1)
 
 
 def shadow_length(zenith):

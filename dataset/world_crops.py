@@ -4,11 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset.canopy import canopy
 from dataset.climate import YEAR, YEARS
 from dataset.pixels import mixed
 from dataset.tables import pieces, rows
-from dataset.vegetation import season
 
 
 class System(NamedTuple):
@@ -30,9 +28,14 @@ def read_systems():
     found = {}
     for row in rows("world_crops", words=["name", "plant", "grown", "cycles"]):
         leaf_area = row["leaf_area_low"], row["leaf_area_high"]
-        cycles = [tuple(float(part) for part in cycle.split()) for cycle in pieces(row["cycles"])]
+        cycles = [read_cycle(text) for text in pieces(row["cycles"])]
         found[row["name"]] = System(row["plant"], row["grown"], leaf_area, cycles)
     return found
+
+
+def read_cycle(text):
+    """'-75 198 0.3' as numbers."""
+    return tuple(float(part) for part in text.split())
 
 
 SYSTEMS = read_systems()
@@ -40,45 +43,44 @@ SYSTEMS = read_systems()
 
 def cropland(each, plants, ground, grass, lake):
     """Fields and plantations of the climate's cropping systems."""
-    shares = each.site.climate.crops
-    chosen = each.rng.choice(len(shares), size=each.n, p=np.array(list(shares.values())))
     out = np.empty_like(ground)
-    for s, name in enumerate(shares):
-        here = np.flatnonzero(chosen == s)
-        if not here.size:
-            continue
+    for name, here in each.shared_out(each.site.climate.crops):
         system, some = SYSTEMS[name], each._replace(n=here.size)
+        beside = ground[here], grass[here], lake[here]
         grow = plantation if system.grown == "trees" else fields
-        out[here] = grow(some, plants, system, ground[here], grass[here], lake[here])
+        out[here] = grow(some, plants[system.plant], system, *beside)
     return out
 
 
-def plantation(each, plants, system, ground, grass, _lake):
+def plantation(each, table, system, ground, grass, _lake):
     """Rows of trees over bare soil or mown grass."""
-    site, on = each.site, 1.0
+    site, on = each.site, np.ones(1)
     if system.plant == "deciduous":
-        on = season(site.days, site.leaf_on[None], site.leaf_off[None], 8, 10)
-    leaves = each.uniform(*system.leaf_area) * (0.2 + 0.8 * on) * (0.85 + 0.15 * site.deep)
-    dead = np.clip(1.02 - on * np.ones_like(leaves) + 0.1, 0.05, 0.8)
-    crowns = canopy(plants[system.plant], each.plants(), leaves, dead, site.sun_zenith, ground)
+        on = each.seasons(site.leaf_on[None], site.leaf_off[None], 8, 10)
+    full = each.uniform(*system.leaf_area)
+    leaves = full * (0.2 + 0.8 * on) * (0.85 + 0.15 * site.deep)
+    dead = np.clip(1.02 - on + 0.1, 0.05, 0.8)
+    crowns = each.canopy(table, leaves, np.broadcast_to(dead, leaves.shape), ground)
     cover = each.uniform(0.25, 0.75)
     bare = each.chance(0.5)[..., None]
-    between = np.where(bare, ground, 0.5 * ground + 0.5 * grass)
-    return mixed(between, crowns, cover)
+    mown = 0.5 * ground + 0.5 * grass
+    return mixed(np.where(bare, ground, mown), crowns, cover)
 
 
-def fields(each, plants, system, ground, grass, lake):
+def fields(each, table, system, ground, grass, lake):
     """Fields of one cropping system: crop, stubble, catch crop or weeds, bare or flooded soil."""
-    rain_fed, zenith = system.rain_fed, each.site.sun_zenith
+    rain_fed = system.rain_fed
     leaf_area, green, stubble, flood = growing(each, system)
     if rain_fed:
         leaf_area *= 0.45 + 0.55 * each.site.growth
     weeds = _weeds(each, leaf_area, stubble, rain_fed)
-    total = np.maximum(leaf_area, weeds) + each.uniform(0.1, 0.8) * stubble
+    total = np.maximum(leaf_area, weeds)
+    total = total + each.uniform(0.1, 0.8) * stubble
     weedy = (weeds >= leaf_area) & (weeds > 0.15)
-    dead = np.clip(1 - np.maximum(green, 0.75 * weedy), 0.03, 1)
-    floor = mixed(ground, lake, 0.85 * (flood * (system.grown == "flooded")))
-    closed = canopy(plants[system.plant], each.plants(), total, dead, zenith, floor)
+    alive = np.maximum(green, 0.75 * weedy)
+    flood = flood * (system.grown == "flooded")
+    floor = mixed(ground, lake, 0.85 * flood)
+    closed = each.canopy(table, total, np.clip(1 - alive, 0.03, 1), floor)
     crop = mixed(closed, floor, each.uniform(0.02, 0.2))
     # Trees, hedges, fallow ground.
     margin = each.beta(1, 4) * (0.6 if rain_fed else 0.15)
@@ -92,50 +94,54 @@ def _weeds(each, leaf_area, stubble, rain_fed):
     cool = each.site.climate.warmth[0] < 14
     catch = each.chance(0.5) & (not rain_fed) & cool
     empty = (stubble.cumsum(1) > 0) & (leaf_area < 0.4)
-    return np.where(catch & empty, growth * each.uniform(0.5, 2.5), weeds)
+    sown = growth * each.uniform(0.5, 2.5)
+    return np.where(catch & empty, sown, weeds)
 
 
 def growing(each, system):
     """Leaf area, greenness, stubble and flood of the cycles of a field, (n, T) each."""
-    days, years = each.site.days, YEARS.size
     leaf_area, green, stubble, flood = np.zeros((4, each.n, each.months))
-    of_year = each.lognormal(0.15, years).repeat(12, 1)[:, : each.months]
-    full = each.uniform(*system.leaf_area) * of_year
-    for cycle in _cycles(each, system):
-        start, end = cycle.start, cycle.end
+    of_year = each.lognormal(0.15, YEARS.size).repeat(12, 1)
+    full = each.uniform(*system.leaf_area) * of_year[:, : each.months]
+    for start, end, share in _cycles(each, system):
         rise = start + 0.25 * (end - start)
-        leaf_area += cycle.share * full * season(days, rise, end, each.uniform(6, 13), 3)
+        leaves = each.seasons(rise, end, each.uniform(6, 13), 3)
+        leaf_area += share * full * leaves
         ripe = end - each.uniform(4, 26)
-        green = np.maximum(green, season(days, start, ripe, 6, each.uniform(4, 9)))
+        alive = each.seasons(start, ripe, 6, each.uniform(4, 9))
+        green = np.maximum(green, alive)
         ploughed = end + each.uniform(10, 90)
-        stubble = np.maximum(stubble, season(days, end, ploughed, 3, 9))
+        stubble = np.maximum(stubble, each.seasons(end, ploughed, 3, 9))
         drained = start + each.uniform(8, 25)
-        flood = np.maximum(flood, season(days, start - 20, drained, 5, 5))
+        flood = np.maximum(flood, each.seasons(start - 20, drained, 5, 5))
     return leaf_area, green, stubble, flood
 
 
-class FieldCycle(NamedTuple):
-    """One crop of the fields: its first and last days, (n, Y) each."""
-
-    start: np.ndarray
-    end: np.ndarray
-    share: float
-
-
 def _cycles(each, system):
-    """The FieldCycles of a system; some fields rest for a year, or leave a crop out."""
-    years, turn = YEARS.size, each.site.turn
-    listed = system.cycles
-    if system.rain_fed:  # once after each peak of the rains
-        peaks = each.site.climate.peaks
-        listed = [(peak + first, peak + last, c) for peak in peaks for first, last, c in listed]
-    spread = 14 if system.rain_fed else 8  # days: rain sets the date of each field
-    of_site, of_field = each.rng.normal(0, spread), each.normal(spread)
-    shift = of_site + of_field + each.rng.normal(0, 5, years)
-    resting = each.chance(0.08 if system.rain_fed else 0.05, years)
-    skipped = each.chance(0.2 * (len(listed) > 1), len(listed))
+    """First and last days, (n, Y) each, and share of each crop; some fields rest for a year, or
+    leave a crop out.
+    """
+    years, rain_fed = YEARS.size, system.rain_fed
+    listed = _in_the_climate(system, each.site.climate)
+    spread = 14 if rain_fed else 8  # days: rain sets the date of each field
+    shift = each.rng.normal(0, spread) + each.normal(spread)  # of the site, of the field
+    shift = shift + each.rng.normal(0, 5, years)
+    resting = each.chance(0.08 if rain_fed else 0.05, years)
+    several = len(listed) > 1
+    skipped = each.chance(0.2 * several, len(listed))
     for number, (first, last, share) in enumerate(listed):
-        year = turn + YEAR * YEARS + np.where(resting | skipped[:, [number]], 1e5, 0)
+        left_out = resting | skipped[:, [number]]
+        year = each.site.turn + YEAR * YEARS + np.where(left_out, 1e5, 0)
         start = first + shift + year + each.normal(6, years)
         end = last + shift + year + each.normal(7, years)
-        yield FieldCycle(start, end, share)
+        yield start, end, share
+
+
+def _in_the_climate(system, climate):
+    """The cycles of a system: rain-fed ones come once after each peak of the rains."""
+    if not system.rain_fed:
+        return system.cycles
+    found = []
+    for peak in climate.peaks:
+        found += [(peak + first, peak + last, share) for first, last, share in system.cycles]
+    return found

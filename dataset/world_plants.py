@@ -3,47 +3,56 @@
 import numpy as np
 
 from dataset import spectra
-from dataset.canopy import canopy
-from dataset.pixels import mixed, shadow_length
-from dataset.vegetation import season, self_shaded
+from dataset.pixels import mixed, ramp, shadow_length
+from dataset.vegetation import self_shaded
 
 
 def grassland(each, plants, ground):
     """Managed grass, wild grass with gaps, and low scrub."""
-    site, climate = each.site, each.site.climate
+    climate = each.site.climate
     managed = each.chance(climate.managed)
-    # Coarse grass of warm climates with rain all year.
-    hot = np.clip((climate.warmth[0] - 14) / 10, 0, 1) * (1 - 0.7 * climate.seasonal)
-    leaf_area, dead = _grass(each, managed, hot)
-    open_soil = _open_soil(each, managed, hot)
-    closed = canopy(plants["grass"], each.plants(), leaf_area, dead, site.sun_zenith, ground)
+    coarse = _coarse(climate)
+    leaf_area, dead = _grass(each, managed, coarse)
+    open_soil = _open_soil(each, managed, coarse)
+    closed = each.canopy(plants["grass"], leaf_area, dead, ground)
     meadow = mixed(closed, ground, open_soil)
-    scrub = ~managed & each.chance(climate.scrub)
+    scrub = each.chance(climate.scrub) & ~managed
     bushes = trees(each, plants, ground, (0.8, 2.5))
     shrubs = mixed(meadow, bushes, each.uniform(0.3, 0.7))
-    return burnt(each, np.where(scrub[..., None], shrubs, meadow), ~managed)
+    cover = np.where(scrub[..., None], shrubs, meadow)
+    return burnt(each, cover, ~managed)
 
 
-def _grass(each, managed, hot):
+def _coarse(climate):
+    """How coarse grass is, 0 to 1: most where it is warm and rain falls all year."""
+    all_year = 1 - 0.7 * climate.seasonal
+    return ramp(climate.warmth[0], 14, 24) * all_year
+
+
+def _grass(each, managed, coarse):
     """Leaf area and senescence, (n, T) each."""
     growth, months = each.site.growth, each.months
-    before = growth[np.maximum(np.arange(months) - 1, 0)]  # grass stays a while
-    green = (0.6 * growth + 0.4 * before) ** each.uniform(0.6, 1.6)
-    full = np.where(managed, each.uniform(1.5, 4.5), each.uniform(0.7, 3.5))
+    before = growth[np.maximum(np.arange(months) - 1, 0)]
+    lasting = 0.6 * growth + 0.4 * before  # grass stays a while
+    green = lasting ** each.uniform(0.6, 1.6)
+    full = each.either(managed, (1.5, 4.5), (0.7, 3.5))
     full = full * np.clip(0.4 + 0.8 * growth.mean(), 0.5, 1)  # short where growth is short
-    rest = np.where(managed, each.uniform(0.25, 0.6), each.uniform(0.3, 0.8))
+    rest = each.either(managed, (0.25, 0.6), (0.3, 0.8))
     leaf_area = full * (rest + (1 - rest) * green)
-    cut = each.chance(0.2, months) * managed * each.uniform(0.2, 0.8, months)
+    cut = each.chance(0.2, months) * managed
+    cut = cut * each.uniform(0.2, 0.8, months)
     leaf_area = leaf_area * (1 - cut * green)
-    dead = 1 - green * np.where(managed, 1.15, 0.95) - np.where(managed, 0.12, 0.0)
-    dead = dead + each.uniform(-0.1, 0.15 + 0.25 * hot) + 0.3 * cut
+    greenest, always = np.where(managed, 1.15, 0.95), np.where(managed, 0.12, 0.0)
+    dead = 1 - green * greenest - always
+    dead = dead + each.uniform(-0.1, 0.15 + 0.25 * coarse) + 0.3 * cut
     return leaf_area, np.clip(dead, 0.03, 1)
 
 
-def _open_soil(each, managed, hot):
+def _open_soil(each, managed, coarse):
     """Share of open soil between the grass, (n, 1)."""
-    wild = np.clip(each.beta(2, 3) * 2.2 * each.site.climate.sparse, 0, 0.85)
-    return np.where(managed, each.uniform(0, 0.12 + 0.15 * hot), wild)
+    wild = each.beta(2, 3) * 2.2 * each.site.climate.sparse
+    tended = each.uniform(0, 0.12 + 0.15 * coarse)
+    return np.where(managed, tended, np.clip(wild, 0, 0.85))
 
 
 def burnt(each, cover, wild):
@@ -51,22 +60,24 @@ def burnt(each, cover, wild):
     dry = (each.site.growth < 0.3) & (each.site.temperature > 18)
     fire = each.runs(chance=0.06, longest=2) * dry * wild
     share = fire * each.uniform(0.3, 0.9)
-    return mixed(cover, spectra.draw(each.rng, "char", (each.n, 1)), share)
+    char = spectra.draw(each.rng, "char", (each.n, 1))
+    return mixed(cover, char, share)
 
 
 def trees(each, plants, floor, full):
     """Crowns that lose their leaves in winter or in the dry season, or keep them."""
-    deep, zenith = each.site.deep, each.site.sun_zenith
+    deep = each.site.deep
     evergreen = each.chance(each.site.climate.evergreen)
     on = _leaves_on(each)
-    leaves, twigs = each.uniform(*full), each.uniform(0.12, 0.3)
-    kind = each.plants()
+    leaves = each.uniform(*full)
+    twigs = each.uniform(0.12, 0.3)
+    plant = each.plants()
     leaf_area = leaves * (twigs + (1 - twigs) * on)
     dead = np.clip(1.02 - 1.2 * on, 0.03, 0.9)
-    leafy = canopy(plants["deciduous"], kind, leaf_area, dead, zenith, floor)
+    leafy = each.canopy(plants["deciduous"], leaf_area, dead, floor, plant)
     leaf_area = leaves * (0.8 + 0.2 * deep)
-    tired = np.clip(each.uniform(0.02, 0.14) + 0.22 * (1 - deep), 0, 1)
-    needles = canopy(plants["evergreen"], kind, leaf_area, tired, zenith, floor)
+    dead = each.uniform(0.02, 0.14) + 0.22 * (1 - deep)
+    needles = each.canopy(plants["evergreen"], leaf_area, np.clip(dead, 0, 1), floor, plant)
     return np.where(evergreen[..., None], needles, leafy)
 
 
@@ -76,18 +87,18 @@ def _leaves_on(each):
     mean, half_range = site.climate.warmth
     if mean - half_range >= 6:
         return np.clip(site.deep * each.uniform(0.9, 1.6), 0, 1)
-    shift = each.normal(6)
-    start, end = site.leaf_on + shift, site.leaf_off + 6 + each.normal(7)
-    on = season(site.days, start, end, each.uniform(5, 10), each.uniform(6, 12))
-    return on * (0.75 + 0.25 * site.deep)
+    start = site.leaf_on + each.normal(6)
+    end = site.leaf_off + 6 + each.normal(7)
+    rise, fall = each.uniform(5, 10), each.uniform(6, 12)
+    return each.seasons(start, end, rise, fall) * (0.75 + 0.25 * site.deep)
 
 
 def woodland(each, plants, ground, grass):
     """Closed forest, and open woodland with grass between the crowns."""
     floor = ground * each.uniform(0.4, 0.8)[..., None]
     crowns = trees(each, plants, floor, (2.2, 6.5))
-    sun = np.clip(shadow_length(each.site.sun_zenith) / shadow_length(35), 0.6, 1.6)
-    crowns = self_shaded(crowns, each.uniform(0.1, 0.42) * sun)
+    sun = shadow_length(each.site.sun_zenith) / shadow_length(35)
+    shade = each.uniform(0.1, 0.42) * np.clip(sun, 0.6, 1.6)
     sparse = each.chance(0.7 * each.site.climate.open_wood)
-    cover = np.where(sparse, each.uniform(0.5, 0.88), each.uniform(0.88, 1))
-    return mixed(grass, crowns, cover)
+    cover = each.either(sparse, (0.5, 0.88), (0.88, 1))
+    return mixed(grass, self_shaded(crowns, shade), cover)
