@@ -54,14 +54,12 @@ def compare(
     base = Cell("", seed, epochs, split, split_seed=seed, train_size=train_size)
     seeds = repeats or (3 if study == "size" else 1)
     cells = study_cells(study, chosen, samples, base, seeds)
-    folder = folder_of(out, study)
-    with claimed(folder):
+    with claimed(folder_of(out, study)) as folder:
         ready = [finished_cell(path, base, samples, source, threads) for path in weights]
         refuse_twice([*chosen, *(cell.method for cell, _ in ready)])
         write_json(folder / "config.json", settings | {"out": folder})
         to_run, workers = [cell for _, cell in cells], processes or os.cpu_count() or 1
-        kept = folder / "cells"
-        results = run_cells(to_run, source, kept, processes=workers, threads=threads)
+        results = run_cells(to_run, source, folder / "cells", processes=workers, threads=threads)
         cells += [(None, cell) for cell, _ in ready]
         results += [result for _, result in ready]
         scores = study_table(study, cells, results, samples)
