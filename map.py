@@ -12,6 +12,7 @@ mapping/README.md lists.
 """
 
 import argparse
+from pathlib import Path
 
 from utils.errors import run_main
 from utils.flags import (
@@ -25,6 +26,9 @@ from utils.flags import (
 from utils.memory import keep_memory
 from utils.workers import start_fork_server
 
+# Found from any folder: maps are often made where the stacks lie.
+SHIPPED = str(Path(__file__).resolve().parent / "model_data" / "world.safetensors")
+
 
 def make_parser():
     """The command line."""
@@ -36,7 +40,7 @@ def make_parser():
     )
     parser.add_argument(
         "--weights",
-        default="model_data/world.safetensors",
+        default=SHIPPED,
         help="network, a file that run.py wrote",
     )
     parser.add_argument("--out", help="folder of the map; None: maps/NAME OF STACK")

@@ -16,6 +16,11 @@ const charts = (() => {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   }
 
+  // A band's colour, lighter on dark paper.
+  function onPaper(stroke) {
+    return `color-mix(in srgb, ${stroke}, white ${colour("lift")})`;
+  }
+
   // Context of a canvas of this height, in CSS pixels, and its width.
   function prepare(canvas, height) {
     const width = canvas.clientWidth || 360, ratio = window.devicePixelRatio || 1;
@@ -87,7 +92,8 @@ const charts = (() => {
     const rest = Object.fromEntries(others.map((band, i) => [band, ["#0072b2", "#444"][i % 2]]));
     return [...PANELS, ["other", rest]]
       .map(([name, members]) =>
-        [name, Object.entries(members).filter(([band]) => bands.includes(band))])
+        [name, Object.entries(members).filter(([band]) => bands.includes(band))
+          .map(([band, stroke]) => [band, onPaper(stroke)])])
       .filter(([, members]) => members.length);
   }
 
