@@ -25,6 +25,7 @@ from models.decode import decode
 from utils.errors import run_main
 from utils.files import written_whole
 from utils.flags import Parser
+from utils.months import calendar_years
 
 HERE = Path(__file__).parent
 PLACES = ("flanders_2018", "east_africa", "roraima", "rondonia_7bands")
@@ -65,7 +66,7 @@ def rows_of_place(net, path, errors):
     says = np.where(wrong, (true + rng.integers(1, classes, len(true))) % classes, true)
     labels, _, probabilities = models.label(net, samples.x, probabilities=True)
     scores = np.log(np.maximum(probabilities, 1e-6))
-    years = samples.months.astype("datetime64[Y]").astype(int) + 1970
+    years = calendar_years(samples.months)
     product = SimpleNamespace(year=np.bincount(years).argmax())  # the year of most months
     alone = {"network": (labels == true[:, None]).mean(), "product": (says == true).mean()}
     rows = []

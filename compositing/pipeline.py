@@ -1,7 +1,6 @@
 """From what the user asks for to the finished stack: plan, compose what is missing, publish."""
 
 import shutil
-import sys
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from compositing.reading import Reader
 from compositing.request import completed, months_after, parse_months, request_of
 from compositing.table import read_table, row_of, table_path, write_table
 from compositing.windows import Job, Look, Task, composite_window
-from utils.errors import InputError
+from utils.errors import InputError, note
 from utils.memory import give_back_memory
 from utils.workers import open_workers, stream
 
@@ -111,7 +110,7 @@ def make_plan(request, way, reader, before, rows):
     check_size(plan, reader.catalogue, way.yes)
     empty = sorted({str(m) for m in months} - {str(one.scene.month) for one in plan.used})
     if empty:
-        print(f"note: no scene in {', '.join(empty)}; no observation there", file=sys.stderr)
+        note(f"no scene in {', '.join(empty)}; no observation there")
     return look_at_scenes(reader, plan, request.mask, rows, way.allow_missing)
 
 

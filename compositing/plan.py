@@ -1,6 +1,5 @@
 """From what the user asks for to what is to be done: grid, months, scenes and their offsets."""
 
-import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
@@ -11,7 +10,7 @@ from compositing import offsets
 from compositing.grid import degrees_of, share_covered
 from compositing.scenes import ASSETS, Scene, drop_twins, number_passes, scene_of
 from compositing.store import BYTES
-from utils.errors import InputError
+from utils.errors import InputError, note
 
 READ = 2 * (4 + 6 / 4) + 1 / 4  # bytes of a pixel of a scene: four bands of 10 m, six of 20 m, SCL
 LARGE = (11_000**2, 100e9)  # pixels (one Sentinel-2 tile) and bytes of a stack that need --yes
@@ -54,7 +53,7 @@ def find_scenes(catalogue, geobox, months):
         if inside and share_covered(bbox, scene.footprint) > 0:
             scenes.append(scene)
     if broken:
-        print(f"note: {len(broken)} items are no scenes, such as {broken[0]}", file=sys.stderr)
+        note(f"{len(broken)} items are no scenes, such as {broken[0]}")
     if not scenes:
         area = ",".join(f"{v:.4f}" for v in bbox)
         raise InputError(

@@ -1,6 +1,5 @@
 """Choose weights, samples and the part of their split, and label the series that are drawn."""
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import models
 from data_loader import load_samples, split_samples
 from drawing.telling import season, sequences, telling
 from training.card import TrainingCard
-from utils.errors import InputError
+from utils.errors import InputError, note
 from utils.legend import OTHER_CLASS
 
 HERE = Path(__file__).parents[1]
@@ -159,8 +158,8 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
             f"--stack needs {error.name}; expected pip install -r mapping/requirements.txt"
         ) from error
     stack = open_stack(path, bands=net.card["bands"], **reading)
-    for note in stack.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in stack.notes:
+        note(text)
     x, months = read_series(stack, at)
     place = ",".join(str(round(float(degrees), 5)) for degrees in at)  # to about a metre
     if not np.isfinite(x).any():

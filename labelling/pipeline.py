@@ -1,6 +1,5 @@
 """All of label.py in order: products, candidates, their series, the months, the samples."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from labelling.report import write_report
 from labelling.rounds import ROUNDS, STEPS, find_months
 from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
-from utils.errors import InputError
+from utils.errors import InputError, note
 from utils.files import claimed
 
 BLOCKS = 8  # sites on each side of the area
@@ -63,8 +62,8 @@ def label_stack(
         raise InputError(
             f"{stack}: {len(opened.months)} months found; expected at least {SHORTEST}"
         )
-    for note in opened.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in opened.notes:
+        note(text)
     given = read_classes(classes) if classes else legend
     looked_at = find_products(products, opened, legend=given, month_of_year=product_month)
     names = common_legend([known for _, known in looked_at])

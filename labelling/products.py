@@ -15,6 +15,7 @@ from rasterio.windows import Window
 
 from labelling.legends import LARGEST_CODE, ProductLegend, find_legend, lookup_of
 from utils.errors import InputError
+from utils.months import calendar_years
 
 LOOK = 512  # side in pixels of the reduced view from which the codes of a product are read
 NOT_A_CODE = LARGEST_CODE  # where the product has no data
@@ -76,7 +77,7 @@ def with_lookup(product, product_legend, legend):
 def month_on_stack(path, year, stack, month_of_year):
     """Index of the month of that year on the stack, the nearest one that the stack has."""
     months = stack.months
-    there = np.flatnonzero(months.astype("datetime64[Y]").astype(int) + 1970 == year)
+    there = np.flatnonzero(calendar_years(months) == year)
     if len(there) == 0:
         raise InputError(
             f"{path}: of the year {year}; expected a year of the stack, {months[0]} to {months[-1]}"

@@ -19,6 +19,7 @@ import models
 from labelling.legends import read_classes
 from labelling.products import ProductReader, find_products, with_lookup
 from utils.errors import InputError
+from utils.months import calendar_years
 
 # Chosen together on the real sets in ../shared/data/real with products of which 20 and 30 % are
 # wrong: python benchmarks/product_evidence.py.
@@ -133,6 +134,6 @@ def find_evidence(
             )
         codes = {code: name if name in legend.names else None for code, name in known.codes.items()}
         found.append(with_lookup(product, replace(known, codes=codes), legend))
-    years = stack.months.astype("datetime64[Y]").astype(int) + 1970
+    years = calendar_years(stack.months)
     trusts = (TRUST if trust is None else trust,) * len(found)
     return ProductEvidence(tuple(found), trusts, years, len(legend), temperature or TEMPERATURE)

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import sys
 from pathlib import Path
 
 import pyogrio
@@ -22,6 +21,7 @@ from mapping.webpage import (
     write_overviews,
     write_reflectances,
 )
+from utils.errors import note
 
 MUCH = 0.1  # share of unfamiliar pixels that is worth a line; 1 % of the training series are
 
@@ -50,14 +50,13 @@ def draw_up(out, parts, stack, planned, card, made):
     strange = share_unfamiliar(raw / "unfamiliar.tif") if also["unfamiliar"] else 0
     publish(folder, out, planned.settings)
     if strange > MUCH:
-        print(
-            f"note: {strange:.0%} of the pixels are unlike all that the network was trained on; "
-            "check its labels there (unfamiliar.tif above 100)",
-            file=sys.stderr,
+        note(
+            f"{strange:.0%} of the pixels are unlike all that the network was trained on; "
+            "check its labels there (unfamiliar.tif above 100)"
         )
     labelled = [row.pixels for row in rows if row.kind == "class" and row.class_name != NO_LABEL]
     if not any(labelled):
-        print("note: no pixel has a label; reason.tif says why", file=sys.stderr)
+        note("no pixel has a label; reason.tif says why")
 
 
 def write_changes(folder, store, drawing, stack, products, smallest):

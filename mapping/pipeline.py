@@ -1,6 +1,5 @@
 """A stack and weights -> the finished map: plan, label what is missing, assemble, publish."""
 
-import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -27,9 +26,10 @@ from mapping.unfinished import (
 from mapping.windows import Job, check_network, digest_of, label_window, window_size, windows_of
 from models.label import WORTH_MEASURING
 from stacks.absent import open_for, with_absent
-from utils.errors import InputError
+from utils.errors import InputError, note
 from utils.files import claimed
 from utils.memory import give_back_memory
+from utils.months import calendar_years
 from utils.workers import open_workers, stream
 
 MEASURED_ROWS = 512  # of the window on which the two precisions are tried
@@ -61,8 +61,8 @@ def make_map(stack, weights, out=None, **options):
     card = net.card
     opened = open_for(card, stack, **asked.reading())
     check_network(card, opened)
-    for note in opened.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in opened.notes:
+        note(text)
     evidence = find_evidence(asked.products, opened, card["legend"], **asked.of_products())
     with claimed(out):
         precision = chosen_precision(out, asked, net.to(asked.device), opened)
@@ -144,7 +144,7 @@ def plan(stack, weights, asked, precision, evidence):
         settings["products"] = [
             each | {"file": file} for each, file in zip(evidence.settings(), files)
         ]
-    years = stack.months.astype("datetime64[Y]").astype(int) + 1970 if asked.probabilities else None
+    years = calendar_years(stack.months) if asked.probabilities else None
     return Plan(windows_of(shape, size), settings, years, page, evidence)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,7 +12,7 @@ from mapping.webpage import data_of_stack, write_front, write_reflectances
 from mapping.windows import window_size, windows_of
 from stacks.source import MissingBands
 from stacks.stack import open_stack
-from utils.errors import InputError
+from utils.errors import InputError, note
 from utils.files import claimed
 
 
@@ -40,8 +39,8 @@ def make_stack_page(
         if not error.there:
             raise
         opened = open_stack(stack, bands=error.there, **reading)
-    for note in opened.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in opened.notes:
+        note(text)
     with claimed(out):
         if (out / FINISHED).exists() or any((out / PARTS).glob("*.npy")):
             raise InputError(f"{out}: holds a map; expected another --out for the page of a stack")

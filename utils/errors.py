@@ -1,4 +1,4 @@
-"""Bad input ends in one line on the terminal, never in a traceback."""
+"""What a user is told: a note, or one line for bad input, never a traceback."""
 
 import os
 import sys
@@ -9,6 +9,11 @@ class InputError(ValueError):
 
     The message is one line: the file, what was found, what was expected.
     """
+
+
+def note(text):
+    """Tell the user something on the way; the output itself stays free of it."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def run_main(main):

@@ -26,6 +26,11 @@ def month_axis(path, first_month, steps):
     return first[:, None] + np.arange(steps)
 
 
+def calendar_years(months):
+    """Years such as 2021 of months datetime64[M], as whole numbers."""
+    return months.astype("datetime64[Y]").astype(int) + 1970
+
+
 def monthly_median(path, x, y, dates):
     """Reduce several looks a month to their median; the label is that of the month's last look.
 
