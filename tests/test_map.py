@@ -322,6 +322,30 @@ def test_resume_computes_only_what_is_missing_and_never_mixes_maps(made, tmp_pat
     assert same(read_map(tmp_path / "out"), read_map(made / "filter3"))
 
 
+def test_resume_labels_the_rest_in_the_precision_that_was_measured_first(
+    made, tmp_path, monkeypatch
+):
+    """Else a map begun on one machine and continued on another would be of two precisions."""
+    flags = (made / "8.zarr", made / "net.safetensors", tmp_path / "out", "--window", 10)
+    asked, label = [], models.label
+
+    def labelled(net, x, **options):
+        asked.append(options["precision"])
+        if len(asked) == 3:
+            raise Interrupted
+        return label(net, x, **options | {"precision": "float32"})
+
+    monkeypatch.setattr(models, "label", labelled)
+    monkeypatch.setattr(pipeline, "WORTH_MEASURING", 50)
+    monkeypatch.setattr(models, "fastest_precision", lambda *_, **__: "bfloat16")
+    with pytest.raises(Interrupted):
+        draw(*flags)
+    monkeypatch.setattr(models, "fastest_precision", lambda *_, **__: "float32")
+    draw(*flags, "--resume")
+    assert len(asked) > 4 and set(asked) == {"bfloat16"}
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["precision"] == "bfloat16"
+
+
 def test_a_part_that_was_damaged_is_named(made, tmp_path, monkeypatch):
     save = pipeline.save_part
 
