@@ -8,7 +8,6 @@ An outlier in infrared (B8) is more than 800 darker than its darker neighbour: s
 Writes composite_buffer.csv.
 """
 
-import csv
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from compositing import composite  # noqa: E402
 from utils.bands import BANDS, NO_OBSERVATION  # noqa: E402
 from utils.errors import run_main  # noqa: E402
-from utils.files import written_whole  # noqa: E402
+from utils.files import write_csv  # noqa: E402
 from utils.flags import Parser, whole_number  # noqa: E402
 
 BBOX = (3.0194, 50.8132, 3.0283, 50.8188)  # the real scenes
@@ -68,8 +67,7 @@ def main():
     args = make_parser().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = [row_of(args.scenes, buffer, folder) for buffer in args.buffers]
-    with written_whole(Path(args.csv)) as file, open(file, "w", newline="") as stream:
-        csv.writer(stream).writerows([COLUMNS, *rows])
+    write_csv(args.csv, [COLUMNS, *rows])
     for row in (COLUMNS, *rows):
         print(*row, sep="\t")
 

@@ -8,7 +8,6 @@ catalogues write them, and lets compositing/offsets.py decide. `alike`: all scen
 them, and nothing but the pixels can tell those apart. Writes composite_offsets.csv.
 """
 
-import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from compositing.monthly import MASKED, clear_of  # noqa: E402
 from compositing.plan import find_scenes  # noqa: E402
 from compositing.reading import Reader  # noqa: E402
 from utils.errors import run_main  # noqa: E402
-from utils.files import written_whole  # noqa: E402
+from utils.files import write_csv  # noqa: E402
 from utils.flags import Parser  # noqa: E402
 
 BBOX = (3.0194, 50.8132, 3.0283, 50.8188)  # the real scenes
@@ -93,11 +92,15 @@ def decisions_of(scenes, looks):
     return decisions
 
 
-def main():
+def make_parser():
     parser = Parser(__doc__)
     parser.add_argument("--scenes", required=True, metavar="FILE", help="catalogue of real scenes")
     parser.add_argument("--csv", default=str(Path(__file__).with_suffix(".csv")), help="result")
-    args = parser.parse_args()
+    return parser
+
+
+def main():
+    args = make_parser().parse_args()
     scenes, seen = glances(args.scenes)
     clear = sum(mask.any() for _, mask in seen.values())
     rows = []
@@ -109,8 +112,7 @@ def main():
         found.append(wrong_decisions(scenes, seen, rng.choice(MIXED, len(scenes))))
     number, share = np.mean(found, axis=0)
     rows.append(("mixed", clear, round(number, 2), round(100 * share, 3)))
-    with written_whole(Path(args.csv)) as file, open(file, "w", newline="") as stream:
-        csv.writer(stream).writerows([COLUMNS, *rows])
+    write_csv(args.csv, [COLUMNS, *rows])
     for row in (COLUMNS, *rows):
         print(*row, sep="\t")
 

@@ -10,7 +10,6 @@ Writes composite_speed.csv.
 Needs `pip install -r tests/requirements.txt`.
 """
 
-import csv
 import json
 import os
 import shutil
@@ -27,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from utils.errors import InputError, run_main  # noqa: E402
-from utils.files import written_whole  # noqa: E402
+from utils.files import write_csv  # noqa: E402
 from utils.flags import Parser, whole_number  # noqa: E402
 from utils.memory import use_one_heap  # noqa: E402
 
@@ -196,8 +195,7 @@ def main():
             part = make_scenes(args.scenes, f"{folder}/{pixels}", few, pixels)
             seconds, peak, _ = measure("composite.py", part, grid_file(folder, pixels), folder)
             rows.append(("memory", pixels, few, round(seconds, 1), round(peak), cores))
-    with written_whole(Path(args.csv)) as file, open(file, "w", newline="") as stream:
-        csv.writer(stream).writerows([COLUMNS, *rows])
+    write_csv(args.csv, [COLUMNS, *rows])
     for row in (COLUMNS, *rows):
         print(*row, sep="\t")
     ratio = rows[1][3] / rows[0][3]

@@ -1,9 +1,10 @@
 """The summary of a map: pixels and hectares of classes and of transitions, month by month."""
 
-import csv
 from typing import NamedTuple
 
 import numpy as np
+
+from utils.files import write_csv
 
 NO_LABEL = "no label"
 MILLIMETRES = 10**10  # square millimetres in a hectare
@@ -50,7 +51,4 @@ def hectares(area):
 
 def write_summary(path, rows):
     """Write the summary as CSV."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(HEADER)
-        table.writerows(rows)
+    write_csv(path, [HEADER, *rows])

@@ -1,5 +1,6 @@
 """utils/files.py and utils/errors.py: whole files, folders of one process, errors of one line."""
 
+import csv
 import errno
 import os
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from utils.errors import InputError
-from utils.files import InUse, claimed, new_folder, written_whole
+from utils.files import InUse, claimed, new_folder, write_csv, written_whole
 
 
 def python(code, *arguments, folder=ROOT, **environment):
@@ -243,3 +244,10 @@ def test_a_reader_that_goes_away_is_no_traceback():
     process.stdout.close()
     assert process.stderr.read() == b"" and process.wait() == 1
     process.stderr.close()
+
+
+def test_a_table_is_read_as_it_was_written_also_with_commas_and_other_letters(tmp_path):
+    rows = [("class", "hectares"), ("Röhricht, nass", "0.5"), ("", "1")]
+    write_csv(tmp_path / "new" / "table.csv", rows)
+    with open(tmp_path / "new" / "table.csv", encoding="utf-8", newline="") as file:
+        assert [tuple(row) for row in csv.reader(file)] == rows

@@ -1,5 +1,6 @@
 """Files appear under their name only when they are whole; a folder is worked in by one process."""
 
+import csv
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,12 @@ def claimed(folder):
         yield folder
     finally:
         lock.release()
+
+
+def write_csv(path, rows):
+    """Write a table; the first row holds the names of the columns."""
+    with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
 
 
 def new_folder(parent, name, *, taken=lambda name: False):
