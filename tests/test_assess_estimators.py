@@ -44,8 +44,7 @@ def test_the_example_of_olofsson_2014_comes_out_as_printed():
     assert users.margin.round(2).tolist() == [0.07, 0.10, 0.04, 0.02]
     producers = ratio(sample, is_mapped & is_reference, is_reference)
     assert producers.value.round(2).tolist() == [0.75, 0.85, 0.93, 0.96]
-    # The paper prints 0.23 and 0.01 for the second and the fourth. Its own equation 7 gives 0.254
-    # and 0.018, as here; both are taken for misprints.
+    # The paper prints 0.21, 0.23, 0.03 and 0.01; the next test shows why two of them differ.
     assert producers.margin.round(3).tolist() == [0.213, 0.254, 0.034, 0.018]
 
     area = ratio(sample, is_reference)
@@ -55,19 +54,71 @@ def test_the_example_of_olofsson_2014_comes_out_as_printed():
     assert margin.round().tolist() == [6_158, 3_756, 15_510, 16_282]
 
 
-def test_the_example_of_stehman_2014_comes_out_as_printed():
+def test_the_two_misprints_of_olofsson_2014_follow_from_its_own_equation_7():
+    # Equation 7 written out, without anything of this project.
+    counts, pixels = OLOFSSON.astype(float), OLOFSSON_PIXELS.astype(float)
+    rows = counts.sum(axis=1)
+    shares = counts / rows[:, None]  # n_ij / n_i.
+    columns = pixels @ shares  # N_.j
+    users = shares.diagonal()
+    producers = pixels * users / columns
+    own = pixels**2 * (1 - producers) ** 2 * users * (1 - users) / (rows - 1)
+    errors = shares * (1 - shares) / (rows - 1)[:, None]
+    np.fill_diagonal(errors, 0)
+    others = producers**2 * (pixels**2 @ errors)
+    margin = 1.96 * np.sqrt(own + others) / columns
+    sample, mapped, reference = olofsson()
+    is_mapped, is_reference = (side[:, None] == np.arange(4) for side in (mapped, reference))
+    ours = ratio(sample, is_mapped & is_reference, is_reference)
+    np.testing.assert_allclose(ours.margin, margin, rtol=1e-12)
+    # Forest gain: one point of 325 alone, which stands for 6,450,000 / 325 pixels, already makes
+    # more than the 0.23 that the paper prints, and equation 7 only adds to it. Stable non-forest:
+    # what the other three strata add makes more than 0.015, and the paper prints 0.01.
+    one_point = 1.96 * producers[1] * np.sqrt(pixels[3] ** 2 * errors[3, 1]) / columns[1]
+    assert one_point > 0.25
+    assert 1.96 * np.sqrt(others[3]) / columns[3] > 0.018
+
+
+def stehman_estimates():
+    """What the paper reports: areas of A and C, overall, user's and producer's of B, one cell."""
     sample, mapped, reference = stehman()
-    a, c = (ratio(sample, reference == name) for name in "AC")
-    overall = ratio(sample, mapped == reference)
     both = (mapped == "B") & (reference == "B")
-    users, producers = ratio(sample, both, mapped == "B"), ratio(sample, both, reference == "B")
-    cell = ratio(sample, (mapped == "B") & (reference == "C"))
-    shares = [float(e.value[0].round(3)) for e in (a, c, overall, users, producers, cell)]
+    return [
+        ratio(sample, reference == "A"),
+        ratio(sample, reference == "C"),
+        ratio(sample, mapped == reference),
+        ratio(sample, both, mapped == "B"),
+        ratio(sample, both, reference == "B"),
+        ratio(sample, (mapped == "B") & (reference == "C")),
+    ]
+
+
+def test_the_example_of_stehman_2014_comes_out_as_printed():
+    found = stehman_estimates()
+    shares = [float(estimate.value[0].round(3)) for estimate in found]
     assert shares == [0.35, 0.20, 0.63, 0.574, 0.794, 0.08]
-    # The paper prints 0.114 for the last: its Table 3 gives stratum 4 the variance 0.00 where the
-    # sample has 0.10 (found by the tests of lulc-validation, MIT, which get 0.117 as well).
-    errors = [float(e.error[0].round(3)) for e in (a, c, overall, users, producers)]
+    # The paper prints 0.114 for the last; the next test shows why.
+    errors = [float(estimate.error[0].round(3)) for estimate in found[:-1]]
     assert errors == [0.082, 0.064, 0.085, 0.125, 0.117]
+
+
+@pytest.mark.parametrize("last_variance, error", [(0.10, 0.117), (0.00, 0.114)])
+def test_the_misprint_of_stehman_2014_is_a_variance_of_its_table_3(last_variance, error):
+    # Equations 28 written out. The last row of Table 3 gives B in the reference (x) of stratum 4
+    # the variance 0.00; its sample holds one B among ten, so that it is 0.10. Found by the tests
+    # of lulc-validation (MIT). With 0.00 the paper's 0.114 comes out, with 0.10 ours.
+    sample, mapped, reference = stehman()
+    x = (reference == "B").reshape(4, 10).astype(float)
+    y = x * (mapped == "B").reshape(4, 10)
+    total = sample.pixels @ x.mean(axis=1)
+    share = sample.pixels @ y.mean(axis=1) / total
+    x_variance, y_variance = x.var(axis=1, ddof=1), y.var(axis=1, ddof=1)
+    assert x_variance[3].round(2) == 0.10
+    x_variance[3] = last_variance
+    covariance = ((x - x.mean(axis=1, keepdims=True)) * y).sum(axis=1) / 9
+    spread = y_variance + share**2 * x_variance - 2 * share * covariance
+    factor = sample.pixels**2 * (1 - 10 / sample.pixels) / 10
+    assert (np.sqrt(factor @ spread) / total).round(3) == error
 
 
 def answers_in_strata():
