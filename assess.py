@@ -6,7 +6,7 @@ python assess.py report assess/city                                  # accuracy,
 
 python assess.py report assess/city --map maps/city-2      # the map made again, same points
 python assess.py agreement assess/city ann.csv bo.csv      # two interpreters
-python assess.py reference assess/city --from parcels.npz  # labelled samples as the reference
+python assess.py reference assess/city --from parcels.gpkg --field crop --classes maize=cropland
 python assess.py design maps/city --for training           # points to train on
 """
 
@@ -21,7 +21,7 @@ def make_parser():
     add_design(commands.add_parser("design", description="Draw a sample of a map's points."))
     add_report(commands.add_parser("report", description="Estimate accuracy, areas and dates."))
     add_agreement(commands.add_parser("agreement", description="Compare two interpreters."))
-    add_reference(commands.add_parser("reference", description="Fill a reference from labels."))
+    add_reference(commands.add_parser("reference", description="Take ground truth as reference."))
     return parser
 
 
@@ -85,7 +85,16 @@ def add_reference(parser):
         dest="source",
         metavar="FILE",
         required=True,
-        help="labelled samples that lie on the points, in any format of data_loader.py",
+        help="raster of classes, polygons, or samples in any format of data_loader.py",
+    )
+    flag = parser.add_argument
+    flag("--field", default="class", metavar="NAME", help="field of the polygons with the class")
+    flag(
+        "--classes",
+        nargs="+",
+        default=[],
+        metavar="NAME=CLASS",
+        help="class of the design for a class (or number) of FILE; NAME= gives no label",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FOLDER/reference.csv")
 
@@ -145,8 +154,11 @@ def run_agreement(args):
 
 def run_reference(args):
     from assessing.fill import fill_reference
+    from assessing.known import parse_classes
 
-    print(fill_reference(args.folder, args.source, overwrite=args.overwrite))
+    classes = parse_classes(args.classes)
+    overwrite = args.overwrite
+    print(fill_reference(args.folder, args.source, args.field, classes, overwrite=overwrite))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ class Row(NamedTuple):
     points: int
 
 
+class Cell(NamedTuple):
+    """One cell of an error matrix: points, and the share of the area that they stand for."""
+
+    month: str
+    map: str
+    reference: str
+    points: int
+    share: float
+
+
 def rows_of(scope, measure, names, estimates):
     """One Row for each of K names."""
     low, high = estimates.share_interval()
@@ -80,6 +90,22 @@ def three_rows(sample, scope, names, in_map, in_reference, both):
         *rows_of(scope, PRODUCERS, names, producers),
         *rows_of(scope, AREA, names, area),
     ]
+
+
+def error_matrix(sample, month, mapped, reference, names):
+    """Error matrix of one month as a list of Cell; mapped, reference (n,): labels.
+
+    Its row 'no label' holds what the map leaves unlabelled. Only classes that some point has.
+    """
+    rows = (*names, "no label")
+    share = sample.weight / sample.total
+    cells = []
+    for label in np.unique(mapped):
+        for truth in np.unique(reference):
+            here = (mapped == label) & (reference == truth)
+            points = int(here.sum())
+            cells.append(Cell(month, rows[label], names[truth], points, float(share[here].sum())))
+    return cells
 
 
 def class_shares(labels, classes):

@@ -82,36 +82,52 @@ class Estimates(NamedTuple):
         """Half of the normal 95 % interval, which the guides print behind a plus-minus sign."""
         return Z * self.error
 
-    @property
-    def errors_wide(self):
-        """Half of a 95 % interval in standard errors: Student's t, 1.96 for many points."""
-        return t.ppf(0.975, np.maximum(self.freedom, 1))
-
     def interval(self):
         """Return the symmetric 95 % interval, for means that may have any value: (low, high)."""
-        width = self.errors_wide * self.error
+        width = errors_wide(self.freedom) * self.error
         return self.value - width, self.value + width
 
     def share_interval(self):
         """Return the 95 % interval of shares, which lie between 0 and 1: (low, high).
 
-        Wilson's interval with the effective number of points, value (1 - value) / error^2, of the
-        smoothed estimate. The normal interval holds the truth too seldom close to 0 and 1, and
-        where few points carry the estimate (benchmarks/assess_coverage.py compares the two). It
-        also claims no error at all where all points agree.
+        Wilson's interval of the smoothed estimate, with the effective number of points. The normal
+        interval holds the truth too seldom close to 0 and 1, and where few points carry the
+        estimate (benchmarks/assess_coverage.py compares the two). It also claims no error at all
+        where all points agree.
         """
-        value, wide = np.clip(self.smoothed, 0, 1), self.errors_wide
+        value = np.clip(self.smoothed, 0, 1)
+        low, high = wilson(value, self.effective_points(value))
+        exact = self.smoothed_error == 0  # a census
+        low, high = np.where(exact, value, low), np.where(exact, value, high)
+        low, high = np.fmin(low, self.value), np.fmax(high, self.value)
+        return np.fmax(low, 0), np.fmin(high, 1)
+
+    def effective_points(self, share):
+        """Points of a simple random sample that would know these shares as well: (K,).
+
+        Fewer where few degrees of freedom are behind the error (Korn and Graubard 1998, Survey
+        Methodology 24:193-201). Franco et al. (2019, Journal of Survey Statistics and Methodology
+        7:334-364) compared intervals with effective numbers and recommend Wilson's.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
-            spread = value * (1 - value)
-            effective = spread / self.smoothed_error**2
-            centre = value + wide**2 / (2 * effective)
-            width = wide * np.sqrt(spread / effective + (wide / (2 * effective)) ** 2)
-            scale = 1 + wide**2 / effective
-            low, high = (centre - width) / scale, (centre + width) / scale
-        # Without any error, as in a census, the interval is the value itself.
-        exact = self.smoothed_error == 0
-        low, high = (np.where(exact, value, side) for side in (low, high))
-        return np.fmax(np.fmin(low, self.value), 0), np.fmin(np.fmax(high, self.value), 1)
+            effective = share * (1 - share) / self.smoothed_error**2
+        wider = errors_wide(self.freedom) / errors_wide(self.points - 1)
+        return effective / np.maximum(wider, 1) ** 2
+
+
+def errors_wide(freedom):
+    """Half of a 95 % interval in standard errors: Student's t, 1.96 for many degrees of freedom."""
+    return t.ppf(0.975, np.maximum(freedom, 1))
+
+
+def wilson(share, count):
+    """Wilson's 95 % interval of shares among `count` points: (low, high)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulled = Z**2 / count  # towards one half
+        centre = share + pulled / 2
+        variance = share * (1 - share) / count + pulled / (4 * count)
+        width = Z * np.sqrt(variance)
+        return (centre - width) / (1 + pulled), (centre + width) / (1 + pulled)
 
 
 def ratio(sample, part, whole=1.0, *, from_map=False):
@@ -127,6 +143,7 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
     whole = np.broadcast_to(_columns(whole), part.shape)
     weight = sample.weight[:, None]
     above, below = (weight * part).sum(axis=0), (weight * whole).sum(axis=0)  # (K,)
+    points = (whole > 0).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = above / below
         residuals = part - value * whole
@@ -134,54 +151,50 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
         for stratum in range(len(sample.pixels)):
             inside = sample.stratum == stratum
             possible = (whole[inside] > 0).any(axis=0) | (not from_map)
-            sums += _stratum_sums(sample, stratum, residuals, value, possible)
-        variance, doubtful, fourth, doubt = sums
-        return Estimates(
-            value,
-            np.sqrt(variance) / below,
-            (whole > 0).sum(axis=0),
-            (above + doubt) / (below + 2 * doubt),
-            np.sqrt(doubtful) / below,
-            np.where(fourth > 0, doubtful**2 / fourth, np.inf),  # Satterthwaite's
-        )
+            sums += _stratum_sums(sample, inside, residuals, value, possible)
+        variance, smoothed_variance, fourth, doubt = sums
+        error, smoothed_error = np.sqrt(variance) / below, np.sqrt(smoothed_variance) / below
+        smoothed = (above + doubt) / (below + 2 * doubt)
+        freedom = np.where(fourth > 0, variance**2 / fourth, np.inf)  # Satterthwaite's
+        return Estimates(value, error, points, smoothed, smoothed_error, freedom)
 
 
-def _stratum_sums(sample, stratum, residuals, value, possible):
+def _stratum_sums(sample, inside, residuals, value, possible):
     """What a stratum adds to four sums over the strata, (4, K).
 
-    The variance of the total; that with the added doubt; the squares of the first over its degrees
-    of freedom; the hectares of the doubt. residuals (n, K) of all points; possible (K,) bool: may a
-    point of the stratum lie in the whole?
+    The variance of the total; that with the added doubt; the square of the first over its degrees
+    of freedom; the hectares of the doubt. inside (n,) bool: points of the stratum; residuals (n, K)
+    of all points; possible (K,) bool: may a point of the stratum lie in the whole?
     """
-    inside = sample.stratum == stratum
-    count, pixels = inside.sum(), sample.pixels[stratum]
-    hectares = sample.hectares[stratum] / pixels  # of a pixel
-    share = count / pixels
+    stratum, count = sample.stratum[inside][0], inside.sum()
+    share = count / sample.pixels[stratum]
     remaining = 1 - share if share > SMALL_SHARE else 1.0
-    factor = pixels**2 * remaining / count
+    doubtful = ADDED * possible * (remaining > 0)  # points
     # One point shows no variance: that of all points stands in, and the report warns.
-    rows = inside if count > 1 else np.ones(len(inside), bool)
-    plain, doubtful = _spreads(residuals[rows], sample.area[rows], value, possible)
-    factor = factor * hectares**2
-    doubt = ADDED * possible * hectares / share * (remaining > 0)
-    freedom = max(count - 1, 1)
-    return np.array([factor * plain, factor * doubtful, (factor * plain) ** 2 / freedom, doubt])
+    rows = inside if count > 1 else slice(None)
+    plain, smoothed = _spreads(residuals[rows], sample.area[rows], value, doubtful)
+    hectares = sample.hectares[stratum]
+    variance = hectares**2 * remaining / count * plain
+    smoothed_variance = hectares**2 * remaining / count * smoothed
+    fourth = variance**2 / max(count - 1, 1)
+    return np.array([variance, smoothed_variance, fourth, doubtful * hectares / count])
 
 
-def _spreads(residuals, area, value, possible):
+def _spreads(residuals, area, value, doubtful):
     """Variance of residuals (n, K) in a stratum, plain and with the added doubt: two of (K,).
 
-    area (n,): of the pixels; a larger one weighs more, in the mean and in the spread.
+    area (n,): of the pixels; a larger one weighs more, in the mean and in the spread. doubtful
+    (K,): points added that are right, and as many that are wrong.
     """
-    count = len(residuals)
     size = (area / area.mean())[:, None]
     middle = (size * residuals).mean(axis=0)
-    squares = (size**2 * (residuals - middle) ** 2).sum(axis=0)
+    squares = (size * (residuals - middle)) ** 2
+    total = squares.sum(axis=0)
     right, wrong = 1 - value - middle, -value - middle
-    doubt = ADDED * possible * (right**2 + wrong**2)
-    plain = squares / (count - 1) if count > 1 else np.full(len(value), np.nan)
-    more = 2 * ADDED * possible
-    return plain, (squares + doubt) / np.maximum(count - 1 + more, ADDED)
+    added = doubtful * (right**2 + wrong**2)
+    freedom = len(residuals) - 1
+    plain = total / freedom if freedom else np.full(len(value), np.nan)
+    return plain, (total + added) / np.maximum(freedom + 2 * doubtful, ADDED)
 
 
 def largest_part(sample, part):

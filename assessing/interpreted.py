@@ -14,13 +14,14 @@ class Interpreted:
     """The n points that count.
 
     sample: for the estimators; rows (n,): their positions among the design's points; labels (n, T):
-    the reference; confidence (n,); warnings: lines for the reader.
+    the reference; confidence (n,); interpreters: their names; warnings: lines for the reader.
     """
 
     sample: Sample
     rows: np.ndarray
     labels: np.ndarray
     confidence: np.ndarray
+    interpreters: tuple
     warnings: list
 
 
@@ -44,7 +45,9 @@ def interpreted_points(design, path, *, unsure=True):
     position = {name: place for place, name in enumerate(ids)}
     rows = np.array([position[name] for name in reference.ids])
     sample, more = sample_of(design, rows)
-    return Interpreted(sample, rows, reference.labels, reference.confidence, warnings + more)
+    names = reference.interpreters
+    warnings += more
+    return Interpreted(sample, rows, reference.labels, reference.confidence, names, warnings)
 
 
 def left_out(total, reference, told, doubtful, unsure):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assessing.accuracy import AREA, change_rows, class_rows
+from assessing.accuracy import AREA, change_rows, class_rows, error_matrix
 from assessing.dates import WITHIN, date_estimates, dates_of
 from assessing.differences import write_differences
 from assessing.estimators import largest_part
@@ -65,6 +65,8 @@ def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
     rows += change_rows(points.sample, mapped, points.labels, design.classes)
     areas = areas_of(rows, points.sample.total, mapped_areas(chosen, design))
     accuracies = [row for row in rows if row.measure != AREA]
+    last = str(design.months[-1]), mapped[:, -1], points.labels[:, -1]
+    matrix = error_matrix(points.sample, *last, design.classes)
     found = dates_of(mapped, points.labels, apart)
     dates = date_rows(points.sample, found)
     warnings = points.warnings + heavy_points(points, design) + no_change(found)
@@ -73,11 +75,13 @@ def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
     with claimed(out):
         write_table(out / "accuracy.csv", accuracies)
         write_table(out / "areas.csv", areas)
+        write_table(out / "error_matrix.csv", matrix)
         write_table(out / "dates.csv", dates)
         with written_whole(out / "areas.png") as part:
             area_figure(areas, design).savefig(part, dpi=120)
         different = write_differences(out, folder, design, points, mapped)
-        text = report_text(design, chosen, reference, points, accuracies, areas, dates, warnings)
+        tables = accuracies, areas, dates, matrix
+        text = report_text(design, chosen, reference, points, tables, warnings)
         with written_whole(out / "report.md") as part:
             part.write_text(text + different, encoding="utf-8")
     return out
@@ -110,13 +114,15 @@ def areas_of(rows, hectares, mapped):
 
 
 def date_rows(sample, dates):
-    """The figures of the months of change, [] where the reference holds no change."""
+    """The figures of the months of change; without true changes, those of the map's changes."""
     found = []
     for name, unit, estimate in date_estimates(sample, dates):
         low, high = estimate.share_interval() if unit == "share" else estimate.interval()
         numbers = (estimate.value, estimate.margin, low, high, estimate.points)
         found.append(DateFigure(name, unit, *(float(number[0]) for number in numbers)))
-    return found if dates.true.any() else found[len(WITHIN) : 2 * len(WITHIN)]
+    if dates.true.any():
+        return found
+    return found[len(WITHIN) : 2 * len(WITHIN)] if dates.mapped.any() else []
 
 
 def no_change(dates):

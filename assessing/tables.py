@@ -37,26 +37,24 @@ def cell(value):
     return value
 
 
-def report_text(design, chosen, reference, points, accuracies, areas, dates, warnings):
-    """The report as Markdown."""
-    first, last = design.months[0], design.months[-1]
+def report_text(design, chosen, reference, points, tables, warnings):
+    """The report as Markdown; tables: rows of accuracy, of areas, of dates, of the error matrix."""
+    accuracies, areas, dates, matrix = tables
+    last = design.months[-1]
     parts = [
         f"# Accuracy of {chosen.folder.name}\n",
-        f"{len(points.rows)} interpreted points of {len(design.points['id'])}, "
-        f"{len(design.strata)} strata, {points.sample.total:,.1f} ha, {first} to {last}. "
-        f"Reference: {reference.name}. {design.outside:,.1f} ha of the grid lie outside the strata "
-        "(no label, or nodata) and are not assessed.\n",
+        sample_text(design, reference, points),
         warning_text(warnings),
         "## Accuracy of the classes\n",
         accuracy_table(accuracies, ALL_MONTHS),
         yearly_table(accuracies, design),
+        f"## Error matrix, {last}\n",
+        matrix_table(matrix),
         f"## Areas, {last}\n",
         "![Mapped and estimated areas](areas.png)\n",
         area_table(areas, str(last)),
         "## Change\n",
-        accuracy_table(accuracies, "change"),
-        area_table(areas, "change"),
-        "Land that makes a transition twice counts twice, as in summary.csv.\n",
+        change_text(accuracies, areas),
         "## Months of change\n",
         date_table(dates),
         strata_table(design, points),
@@ -64,6 +62,47 @@ def report_text(design, chosen, reference, points, accuracies, areas, dates, war
         "accuracy.csv, areas.csv and dates.csv hold every month, year and class.\n",
     ]
     return "\n".join(parts)
+
+
+def sample_text(design, reference, points):
+    """What was sampled, and who interpreted it."""
+    by = f" by {', '.join(points.interpreters)}" if points.interpreters else ""
+    kind = "Stratified random sample" if design.probability else "Points to train on"
+    settings = design.settings
+    return (
+        f"{len(points.rows)} interpreted points of {len(design.points['id'])}, "
+        f"{len(design.strata)} strata, {points.sample.total:,.1f} ha, {design.months[0]} to "
+        f"{design.months[-1]}. Reference: {reference.name}{by}. {kind}; strata: "
+        f"{settings['strata']}; at least {settings['minimum']} points in each; seed "
+        f"{settings['seed']}. {design.outside:,.1f} ha of the grid lie outside the strata (no "
+        "label, or nodata) and are not assessed.\n"
+    )
+
+
+def matrix_table(cells):
+    """Points, and the share of the area, of each pair of classes; rows are the map's."""
+    columns = dict.fromkeys(cell.reference for cell in cells)
+    rows = {}
+    for cell in cells:
+        shown = f"{cell.points} ({cell.share:.1%})" if cell.points else "-"
+        rows.setdefault(cell.map, []).append(shown)
+    head = ("map, below; reference, right", *columns)
+    table = markdown(head, [(name, *shown) for name, shown in rows.items()])
+    return table + "\nPoints of the sample, and in brackets the share of the area they stand for.\n"
+
+
+def change_text(accuracies, areas):
+    """Accuracy and areas of change and of each transition."""
+    seen = [row.points for row in accuracies if row.scope == row.name == "change"]
+    if not any(seen):
+        high = next(area.high for area in areas if area.scope == area.name == "change")
+        return (
+            "No point of the sample changes, neither in the map nor in the reference. The area of "
+            f"change is {hectares(high)} ha at most (end of the 95 % interval).\n"
+        )
+    tables = accuracy_table(accuracies, "change"), area_table(areas, "change")
+    note = "Land that makes a transition twice counts twice, as in summary.csv.\n"
+    return "\n".join([*tables, note])
 
 
 def warning_text(warnings):

@@ -24,7 +24,6 @@ from assessing.agreement import agreement, kappa
 from assessing.allocation import allocate, expected_spread, points_for_error
 from assessing.dates import pairs
 from assessing.design import design
-from assessing.fill import fill_reference
 from assessing.record import load_design
 from assessing.report import report
 from data_loader import load_samples
@@ -32,7 +31,6 @@ from stacks.area import pixel_hectares
 from tests.conftest import assert_one_clear_line, run_script
 from utils.errors import InputError
 from utils.legend import URBAN, Legend
-from utils.reference import CANNOT_TELL, read_reference
 
 
 @pytest.fixture(scope="module")
@@ -511,30 +509,6 @@ def test_an_interpreters_file_makes_training_samples(tmp_path):
     assert samples.ids.tolist() == found.points["id"][:30] and samples.months[0] == found.months[0]
     with pytest.raises(InputError, match="has no series.npz"):
         load_samples(path.rename(tmp_path / "reference.csv"))
-
-
-def test_labelled_samples_stand_for_an_interpreter(tmp_path):
-    labels = made_up_labels()
-    stack = write_stack(tmp_path / "stack", labels)
-    made = write_map(tmp_path / "map", labels, stack=stack)
-    out, found = design(made, tmp_path / "a", points=30, minimum=3)
-    series = np.load(out / "series.npz")
-    y = labels[:, found.column("row"), found.column("column")].T[:20].copy()
-    y[:, 1:5] = -1  # months without a label take the one before them
-    arrays = {name: series[name] for name in ("x", "ids", "lonlat")}
-    arrays = {name: values[:20] for name, values in arrays.items()}
-    rest = {name: series[name] for name in ("months", "bands", "classes")}
-    np.savez(tmp_path / "plots.npz", y=y, **arrays, **rest)
-    assert "20 of 30 points have a label" in fill_reference(out, tmp_path / "plots.npz")
-    read = read_reference(out / "reference.csv", found.months, list(found.classes))
-    assert (read.labels[:20, 5:] == y[:, 5:]).all() and (read.confidence[20:] == CANNOT_TELL).all()
-    assert (read.labels[:20, :5] == y[:, :1]).all()
-    with pytest.raises(InputError, match="is there already"):
-        fill_reference(out, tmp_path / "plots.npz")
-    arrays["lonlat"] = arrays["lonlat"] + 1
-    np.savez(tmp_path / "plots.npz", y=y, **arrays, **rest)
-    with pytest.raises(InputError, match="no labelled sample lies on a point"):
-        fill_reference(out, tmp_path / "plots.npz", overwrite=True)
 
 
 def test_the_page_does_without_bands_that_a_stack_lacks(tmp_path):
