@@ -1,15 +1,16 @@
-"""Do the 95 % intervals of assess.py hold the truth? 1,000 samples of a made-up area.
+"""Do the 95 % intervals of assess.py hold the truth? 1,000 samples of each of three made-up areas.
 
     python benchmarks/assess_coverage.py    # writes assess_coverage.csv and img/assess_coverage.png
 
-The area: 200,000 pixels of four classes over 36 months. About 8 % of them change once. The map
-names 5 % of the land wrongly, misses some changes in the stable strata, dates changes some months
-off, and finds some that did not happen. Each sample is allocated and estimated by the functions
-that assess.py itself calls. The intervals of assess.py stand beside the normal ones, value +- 1.96
-standard errors.
+An area: 200,000 pixels of four classes over 36 months, some of which change once. The map names
+some land wrongly, misses changes in the stable strata, dates changes some months off, and finds
+changes that did not happen. Each sample is allocated and estimated by the functions that assess.py
+itself calls. The intervals of assess.py stand beside the normal ones, value +- 1.96 standard
+errors.
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -29,153 +30,216 @@ from utils.files import written_whole
 from utils.flags import Parser, whole_number
 
 NAMES = ("woodland", "cropland", "bare soil", "built")
+CLASSES = len(NAMES)
 PIXELS, MONTHS = 200_000, 36
 HECTARES = 0.01  # of a pixel
 MINIMUM = 30  # points in each stratum
-OURS, NORMAL = "intervals of assess.py", "value ± 1.96 standard errors"
+OTHER = 99  # code of the rare kinds of change, taken together
+RARE = 0.01  # of the area
+COMMON = 3  # kinds of change that are checked: the others are too rare for a sample of 600
+LOWEST, HIGHEST = 0.93, 0.97  # share of the samples that a 95 % interval should hold the truth in
+METHODS = {"held": "intervals of assess.py", "held_normal": "value ± 1.96 standard errors"}
 HERE = Path(__file__).parent
 
 
-def truth_and_map(rng):
+@dataclass(frozen=True)
+class MadeUp:
+    """An area and its map; all but `lag` are shares.
+
+    before: of the classes at the start; built: of changed land that becomes built, the rest
+    becomes bare soil; changed: of the land; wrong: of the land whose class the map guesses; missed:
+    of the changes; invented: of the land without change; lag: mean and spread, in months.
+    """
+
+    before: tuple
+    built: float
+    changed: float
+    wrong: float
+    missed: float
+    invented: float
+    lag: tuple
+
+
+AREAS = {
+    "usual": MadeUp((0.55, 0.35, 0.05, 0.05), 0.3, 0.08, 0.05, 0.12, 0.015, (0.6, 1.6)),
+    "rare change": MadeUp((0.80, 0.12, 0.03, 0.05), 0.4, 0.03, 0.04, 0.20, 0.005, (0.3, 1.2)),
+    "poor map": MadeUp((0.25, 0.50, 0.15, 0.10), 0.5, 0.15, 0.15, 0.30, 0.040, (-0.5, 2.5)),
+}
+
+
+def truth_and_map(area, rng):
     """Labels of every pixel, (N, T) int8 each: the truth, and a map with errors."""
-    before = rng.choice(4, PIXELS, p=[0.55, 0.35, 0.05, 0.05])
-    after = np.where(rng.random(PIXELS) < 0.7, 2, 3)
-    changes = (rng.random(PIXELS) < 0.08) & (after != before)
-    month = np.where(changes, rng.integers(6, MONTHS - 6, PIXELS), MONTHS)
+
+    def chance(share):
+        return rng.random(PIXELS) < share
+
+    before = rng.choice(CLASSES, PIXELS, p=area.before)
+    after = np.where(chance(1 - area.built), 2, 3)
+    changes = chance(area.changed) & (after != before)
+    some_month = rng.integers(6, MONTHS - 6, PIXELS)
+    month = np.where(changes, some_month, MONTHS)
     truth = labels_from(before, after, month)
 
-    wrong = rng.random(PIXELS) < 0.05
-    seen = np.where(wrong, rng.integers(0, 4, PIXELS), before)
-    missed = changes & (rng.random(PIXELS) < 0.12)
-    invented = ~changes & (rng.random(PIXELS) < 0.015)
-    late = np.rint(rng.normal(0.6, 1.6, PIXELS)).astype(int)
-    mapped_month = np.where(changes, (month + late).clip(1, MONTHS - 1), MONTHS)
-    mapped_month = np.where(missed, MONTHS, mapped_month)
-    mapped_month = np.where(invented, rng.integers(1, MONTHS, PIXELS), mapped_month)
+    guessed = rng.integers(0, CLASSES, PIXELS)
+    seen = np.where(chance(area.wrong), guessed, before)
+    missed = changes & chance(area.missed)
+    invented = ~changes & chance(area.invented)
+    lag = np.rint(rng.normal(*area.lag, PIXELS)).astype(int)
+    dated = (month + lag).clip(1, MONTHS - 1)
+    mapped_month = np.where(changes & ~missed, dated, MONTHS)
+    some_month = rng.integers(1, MONTHS, PIXELS)
+    mapped_month = np.where(invented, some_month, mapped_month)
     return truth, labels_from(seen, after, mapped_month)
 
 
 def labels_from(before, after, month):
     """Labels (N, T) of pixels that are `before` until `month`."""
-    steps = np.arange(MONTHS)
-    return np.where(steps < month[:, None], before[:, None], after[:, None]).astype(np.int8)
+    is_before = np.arange(MONTHS) < month[:, None]
+    labels = np.where(is_before, before[:, None], after[:, None])
+    return labels.astype(np.int8)
 
 
 def strata_of_map(mapped):
-    """Stratum of every pixel, as design.py makes them: stable classes, change by type."""
-    code = np.where(
-        mapped[:, 0] == mapped[:, -1], mapped[:, -1], mapped[:, 0] * 4 + mapped[:, -1] + 4
-    )
-    codes, stratum, pixels = np.unique(code, return_inverse=True, return_counts=True)
-    rare = (codes >= 4) & (pixels < 0.01 * PIXELS)  # rare kinds of change are taken together
-    codes = np.where(rare, 99, codes)
-    codes, again = np.unique(codes, return_inverse=True)
-    return again[stratum], codes >= 4
+    """Stratum of every pixel, as design.py makes them: stable classes, change by type.
+
+    Returns the strata (N,) and which of them (H,) are strata of change.
+    """
+    first, last = mapped[:, 0].astype(int), mapped[:, -1].astype(int)
+    kind = CLASSES + CLASSES * first + last
+    code = np.where(first == last, last, kind)
+    pixels = np.bincount(code)[code]  # of the stratum of each pixel
+    rare = (code >= CLASSES) & (pixels < RARE * PIXELS)
+    codes, stratum = np.unique(np.where(rare, OTHER, code), return_inverse=True)
+    return stratum, codes >= CLASSES
 
 
 def figures(sample, mapped, reference):
-    """Every figure that is checked: kind, name, value, low, high, margin."""
+    """Every figure of a report that can be checked: (kind, name) -> value, low, high, margin."""
+    last = mapped[:, -1:], reference[:, -1:]
     rows = scope_rows(sample, "all months", mapped, reference, NAMES)
-    rows += scope_rows(sample, "last month", mapped[:, -1:], reference[:, -1:], NAMES)
-    rows += [row for row in change_rows(sample, mapped, reference, NAMES) if wanted(row)]
+    rows += scope_rows(sample, "last month", *last, NAMES)
+    rows += change_rows(sample, mapped, reference, NAMES)
+    found = {}
     for row in rows:
         kind = "areas" if row.measure == AREA else "accuracies"
-        scope = "" if row.name.startswith("change") or " to " in row.name else f", {row.scope}"
-        name = " ".join([row.measure, row.name]).strip() + scope
-        yield kind, name, row.value, row.low, row.high, row.margin
+        name = f"{row.measure} {row.name}".strip()
+        found[kind, f"{name}, {row.scope}"] = row
     for row in date_rows(sample, dates_of(mapped, reference)):
-        yield "dates", row.name, row.value, row.low, row.high, row.margin
+        found["dates", row.name] = row
+    return {key: (row.value, row.low, row.high, row.margin) for key, row in found.items()}
 
 
-def wanted(row):
-    """Of the transitions the three common ones; the others are too rare for a sample of 600."""
-    return row.name in ("change", "change or not") or row.name in (
-        "woodland to bare soil",
-        "cropland to bare soil",
-        "woodland to built",
-    )
+def checked(true):
+    """Keys of the figures that are checked: of the kinds of change only the common ones."""
+    kinds = {key: values[0] for key, values in true.items() if key[0] == "areas"}
+    kinds = {name: area for (_, name), area in kinds.items() if " to " in name}
+    common = sorted(kinds, key=kinds.get, reverse=True)[:COMMON]
+    wanted = [name.removeprefix(AREA) for name in common]
+    return [
+        (kind, name)
+        for kind, name in true
+        if " to " not in name or any(name.endswith(end) for end in wanted)
+    ]
 
 
-def coverage(points, samples, seed):
+def coverage(name, points, samples, seed):
     """Share of the samples whose interval holds the truth: a table, one row a figure."""
     rng = np.random.default_rng(seed)
-    truth, mapped = truth_and_map(rng)
+    truth, mapped = truth_and_map(AREAS[name], rng)
     stratum, changed = strata_of_map(mapped)
     pixels = np.bincount(stratum)
-    members = [np.flatnonzero(stratum == number) for number in range(len(pixels))]
-    census = Sample(stratum, np.full(PIXELS, HECTARES), pixels, pixels * HECTARES)
-    true = {name: value for _, name, value, *_ in figures(census, mapped, truth)}
+    hectares = pixels * HECTARES
+    size = np.full(PIXELS, HECTARES)
+    true = figures(Sample(stratum, size, pixels, hectares), mapped, truth)  # a census
     counts = allocate(points, pixels, expected_spread(changed), MINIMUM)
-    results = {}
-    for _ in tqdm(range(samples), desc=f"{points} points"):
-        drawn = [rng.choice(m, k, replace=False) for m, k in zip(members, counts)]
+    members = [np.flatnonzero(stratum == number) for number in range(len(pixels))]
+    results = {key: [] for key in checked(true)}
+    for _ in tqdm(range(samples), desc=f"{name}, {points} points"):
+        drawn = [rng.choice(own, count, replace=False) for own, count in zip(members, counts)]
         rows = np.concatenate(drawn)
-        sample = Sample(stratum[rows], np.full(len(rows), HECTARES), pixels, census.hectares)
-        for kind, name, value, low, high, margin in figures(sample, mapped[rows], truth[rows]):
-            inside = low <= true[name] <= high, abs(value - true[name]) <= margin
-            results.setdefault((kind, name), []).append((*inside, value))
-    return table(results, true, points, samples)
+        sample = Sample(stratum[rows], size[rows], pixels, hectares)
+        found = figures(sample, mapped[rows], truth[rows])
+        for key, shown in results.items():
+            # A sample without an estimate, as of a class that it never met, holds no truth.
+            shown.append(found.get(key, [np.nan] * 4))
+    rows = [row_of(key, shown, true[key][0]) for key, shown in results.items()]
+    table = pd.DataFrame(rows)
+    table.insert(0, "area", name)
+    table.insert(1, "points", points)
+    return table
 
 
-def table(results, true, points, samples):
-    """One row a figure: how often its intervals hold the truth, the truth, the mean estimate."""
-    rows = []
-    for (kind, name), found in results.items():
-        held, normal, values = np.array(found, float).T
-        # A sample without an estimate, as of a class that it never met, does not hold the truth.
-        shares = held.sum() / samples, normal.sum() / samples
-        rows.append((points, kind, name, *shares, true[name], np.nanmean(values)))
-    columns = ["points", "kind", "figure", "held", "held_normal", "truth", "mean_estimate"]
-    return pd.DataFrame(rows, columns=columns)
+def row_of(key, shown, true):
+    """A figure's row of the table; shown: value, low, high and margin of each sample."""
+    value, low, high, margin = np.transpose(shown)
+    held = (low <= true) & (true <= high)
+    normal = np.abs(value - true) <= margin
+    return {
+        "kind": key[0],
+        "figure": key[1],
+        "held": held.mean(),
+        "held_normal": normal.mean(),
+        "truth": true,
+        "mean_estimate": np.nanmean(value),
+    }
 
 
 def draw(found):
-    """A figure of the coverage of every estimate, in a panel for each kind."""
-    kinds = list(dict.fromkeys(found.kind))
-    heights = [(found.kind == kind).sum() + 1 for kind in kinds]
-    figure = Figure(figsize=(9, 1.2 + 0.22 * sum(heights)), layout="constrained")
-    grid = figure.subplots(len(kinds), 1, sharex=True, height_ratios=heights)
-    for axes, kind in zip(grid, kinds):
-        rows = found[found.kind == kind]
-        places = np.arange(len(rows))[::-1]
-        axes.axvspan(93, 97, color="#dfeee2", zorder=0)
+    """A figure of how often the intervals hold the truth: a mark for each estimate."""
+    kinds = found.kind.unique()
+    groups = found.groupby(["area", "points"], sort=False)
+    figure = Figure(figsize=(10, 1.5 + 0.5 * len(groups)), layout="constrained")
+    panels = figure.subplots(1, len(kinds), sharex=True, sharey=True)
+    for axes, kind in zip(panels, kinds):
+        axes.axvspan(100 * LOWEST, 100 * HIGHEST, color="#dfeee2", zorder=0)
         axes.axvline(95, color="#4c8f5b", lw=1)
-        axes.plot(100 * rows.held_normal, places, "D", mfc="none", color="#999999", label=NORMAL)
-        axes.plot(100 * rows.held, places, "o", color="#14532d", label=OURS)
-        axes.set_yticks(places, rows.figure, fontsize=8)
-        axes.set_ylim(-0.8, len(rows) - 0.2)
+        for place, (_, rows) in enumerate(groups):
+            draw_row(axes, place, rows[rows.kind == kind])
         axes.set_title(kind, loc="left", fontsize=10, fontweight="bold")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
-    grid[-1].set_xlabel("samples whose 95 % interval holds the truth, %")
-    handles, names = grid[0].get_legend_handles_labels()
-    title = f"1,000 samples of {found.points.iloc[0]} points"
-    figure.legend(handles, names, title=title, loc="outside upper right", ncols=2, frameon=False)
+    names = [f"{area}, {points:,} points" for area, points in groups.groups]
+    panels[0].set_yticks(range(len(groups)), names)
+    panels[0].invert_yaxis()
+    figure.supxlabel("samples whose 95 % interval holds the truth, %", fontsize=10)
+    handles, names = panels[0].get_legend_handles_labels()
+    handles, names = handles[: len(METHODS)], names[: len(METHODS)]
+    figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
     return figure
 
 
-def main(words=None):
+def draw_row(axes, place, rows):
+    """Marks of some figures side by side, those of assess.py above the normal ones."""
+    looks = {"held": ("|", "#14532d", -0.17), "held_normal": ("|", "#c77c02", 0.17)}
+    for method, (mark, colour, shift) in looks.items():
+        heights = np.full(len(rows), place + shift)
+        shown = 100 * rows[method]
+        axes.plot(shown, heights, mark, color=colour, ms=9, alpha=0.7, label=METHODS[method])
+
+
+def make_parser():
     parser = Parser(__doc__)
-    parser.add_argument("--samples", type=whole_number(at_least=10), default=1000)
-    parser.add_argument(
-        "--points", type=whole_number(at_least=250), nargs="+", default=[600, 300, 1200]
-    )
-    parser.add_argument("--seed", type=whole_number(at_least=0), default=1, help="of the area")
-    args = parser.parse_args(words)
-    tables = [coverage(points, args.samples, args.seed) for points in args.points]
+    flag = parser.add_argument
+    flag("--samples", type=whole_number(at_least=10), default=1000, help="of each area and size")
+    points = whole_number(at_least=250)
+    flag("--points", type=points, nargs="+", default=[300, 600, 1200], help="of a sample")
+    flag("--areas", nargs="+", choices=AREAS, default=list(AREAS), help="made-up areas")
+    flag("--seed", type=whole_number(at_least=0), default=1, help="of the areas")
+    return parser
+
+
+def main(words=None):
+    args = make_parser().parse_args(words)
+    tables = [
+        coverage(name, points, args.samples, args.seed)
+        for name in args.areas
+        for points in args.points
+    ]
     found = pd.concat(tables)
     with written_whole(HERE / "assess_coverage.csv") as part:
         found.round(4).to_csv(part, index=False)
     with written_whole(HERE.parent / "img" / "assess_coverage.png") as part:
-        draw(tables[0]).savefig(part, dpi=110)
-    for (points, kind), rows in found.groupby(["points", "kind"], sort=False):
-        inside = rows.held.between(0.93, 0.97).sum()
-        normal = rows.held_normal.between(0.93, 0.97).sum()
-        print(
-            f"{points} points, {kind}: {inside} of {len(rows)} figures within 93 to 97 %, "
-            f"lowest {rows.held.min():.1%}, highest {rows.held.max():.1%} "
-            f"(normal: {normal}, lowest {rows.held_normal.min():.1%})"
-        )
+        draw(found).savefig(part, dpi=110)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,6 @@ def test_nothing_is_lost_when_the_tab_crashes(area, page):
     interpret_by_keys(page, 5)
     press(page, "2", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)  # in the midst of point 2
     assert "no class yet" in text(page, "segments")
-    time.sleep(0.2)  # Chromium hands what is kept to its main process within milliseconds
     address, crashing = page.current_url, page.current_window_handle
     page.switch_to.new_window("tab")
     another = page.current_window_handle
