@@ -5,7 +5,6 @@ classes of a point, nor its stratum, nor its weight is in any of its files. Poin
 of their numbers, and the numbers were given at random.
 """
 
-import json
 import math
 import shutil
 import warnings
@@ -16,11 +15,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from assessing.stacks import chip, inside
+from pages.packing import copy_files, write_script
 from utils.bands import NO_OBSERVATION
 from utils.files import written_whole
 
 WEB = Path(__file__).parent / "web"
-SCRIPTS = ("page.css", "work.js", "draw.js", "page.js")
+FILES = ("page.css", "start.js", "work.js", "draw.js", "page.js")
 SIDE = 31  # pixels of a chip: 310 m around the point
 COLUMNS = 12  # chips in a row of the picture
 # Red, green and blue of each picture; the first of the bands in brackets that the stack has.
@@ -38,8 +38,7 @@ def write_page(out, design, stack):
     """Write index.html, page/ and the series of the points, `series.npz`, into the folder `out`."""
     page = out / "page"
     (page / "points").mkdir(parents=True)
-    for name in SCRIPTS:
-        shutil.copyfile(WEB / name, page / name)
+    copy_files(page, [WEB / name for name in FILES])
     series = []
     places = list(zip(*(design.points[name] for name in ("id", "row", "column"))))
     for number, row, column in tqdm(places, unit="point", desc="page"):
@@ -53,7 +52,7 @@ def write_page(out, design, stack):
             picture = Image.fromarray(contact_sheet(colours, within))
             picture.save(page / "points" / f"{number}_{name}.png")
     write_series(out / SERIES, np.array(series), design, stack.bands)
-    write_script(page / "design.js", "DESIGN", shown(design, stack.bands))
+    write_script(page / "design.js", "design", shown(design, stack.bands))
     shutil.copyfile(WEB / "index.html", out / "index.html")
 
 
@@ -83,17 +82,11 @@ def shown(design, bands):
 
 
 def write_point(folder, number, middle):
-    """The series of a point, middle (C, T), as a script: it loads without a server."""
+    """The series of a point, middle (C, T), as a script of the page."""
     seen = ~np.isnan(middle)
     values = np.where(seen, middle, 0).astype(int).astype(object)
     values[~seen] = None  # null in JSON
-    name = f'POINTS["{number}"]'
-    write_script(folder / f"{number}.js", name, {"series": values.tolist()})
-
-
-def write_script(path, name, value):
-    """A JSON value as a script that assigns it to a name of the page."""
-    path.write_text(f"window.{name} = {json.dumps(value)};\n", encoding="utf-8")
+    write_script(folder / f"{number}.js", f"points/{number}", {"series": values.tolist()})
 
 
 def write_series(path, x, design, bands):

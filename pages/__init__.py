@@ -10,6 +10,6 @@ viewer.js    a canvas to pan and zoom by mouse, touch and keys
 charts.js    curves of reflectance, strips of labels, stacked bars
 base.css     colours, fonts, focus; light and dark
 
-The page of a map (mapping/page/) and the page on which samples are interpreted use them. On the
-level of utils: nothing here imports the project.
+The page of a map (mapping/page/) and the page on which samples are interpreted (assessing/web/) use
+them. On the level of utils: nothing here imports the project.
 """

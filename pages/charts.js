@@ -12,6 +12,13 @@ const charts = (() => {
     ["short-wave infrared", { B11: "#d98200", B12: "#4a2500" }],
   ];
 
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+
+  // A band's colour on this page: on a dark one the darkest curves could not be seen.
+  function shade(stroke) {
+    return dark.matches ? `color-mix(in srgb, ${stroke}, white 40%)` : stroke;
+  }
+
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   }
@@ -116,19 +123,25 @@ const charts = (() => {
       const last = drawCurve(context, x, y, rows[i], stroke);
       if (last !== null) ends.push([y(last), band, stroke]);
     });
-    ends.sort((one, other) => one[0] - other[0]);
+    drawNames(context, ends, x(values[0].length) + 4, top, top + height);
+  }
+
+  // Names beside the ends of curves, none upon another; ends: [y, name, colour] of each curve.
+  function drawNames(context, ends, left, top, bottom) {
+    context.textAlign = "left";
     let free = top + 4;
-    ends.forEach(([at, band, stroke], i) => { // names beside the ends, none upon another
-      const lowest = top + height - 12 * (ends.length - 1 - i);
+    ends.sort((one, other) => one[0] - other[0]);
+    ends.forEach(([at, name, stroke], i) => {
+      const lowest = bottom - 12 * (ends.length - 1 - i);
       free = Math.min(lowest, Math.max(free, at));
-      context.fillStyle = stroke;
-      context.fillText(band, x(values[0].length) + 4, free + 4);
+      context.fillStyle = shade(stroke);
+      context.fillText(name, left, free + 4);
       free += 12;
     });
   }
 
   function drawCurve(context, x, y, row, stroke) {
-    context.strokeStyle = context.fillStyle = stroke;
+    context.strokeStyle = context.fillStyle = shade(stroke);
     context.lineWidth = 1.3;
     context.beginPath();
     let drawing = false, last = null;
@@ -201,5 +214,6 @@ const charts = (() => {
     };
   }
 
-  return { curves, stacked };
+  const BAND_COLOURS = Object.assign({}, ...PANELS.map(([, members]) => members));
+  return { curves, stacked, prepare, line, colour, shade, drawNames, BAND_COLOURS };
 })();

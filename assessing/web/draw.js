@@ -1,10 +1,7 @@
 "use strict";
 // Curves and image chips of the point that is shown.
 
-const COLOURS = {
-  B2: "#3d9bd9", B3: "#007a5a", B4: "#b03a00", B5: "#c99a00", B6: "#e0701a",
-  B7: "#b8274a", B8: "#74107a", B8A: "#1d0c45", B11: "#d98200", B12: "#4a2500", NDVI: "#14532d",
-};
+const COLOURS = {...charts.BAND_COLOURS, NDVI: "#14532d"};
 const has = (band) => DESIGN.bands.includes(band);
 const INFRARED = has("B8") ? "B8" : "B8A"; // Landsat has only the second
 const GROUPS = {"All bands": DESIGN.bands};
@@ -40,25 +37,26 @@ function monthOf(x, width) {
 }
 
 function drawChart(canvas, point, bands, month, changes) {
-  const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  canvas.width = width * ratio;
-  canvas.height = height * ratio;
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  pen.font = "12px system-ui, sans-serif";
+  canvas.style.height = ""; // that of the style sheet, which a smaller window changes
+  const height = canvas.clientHeight;
+  const [pen, width] = charts.prepare(canvas, height);
   const curves = bands.map((band) => [band, bandValues(point, band)]);
   const scale = verticalScale(curves, height);
+  const [top, bottom] = [MARGIN.top, height - MARGIN.bottom];
   drawGrid(pen, width, height, scale);
   const wide = monthLeft(1, width) - monthLeft(0, width);
-  pen.fillStyle = "#c2007a26";
-  pen.fillRect(monthLeft(month, width), MARGIN.top, wide, height - MARGIN.top - MARGIN.bottom);
-  for (const [band, values] of curves) drawCurve(pen, values, COLOURS[band], width, scale);
-  pen.fillStyle = "#000";
+  pen.fillStyle = charts.colour("change") + "26"; // seen through
+  pen.fillRect(monthLeft(month, width), top, wide, bottom - top);
+  for (const [band, values] of curves) drawCurve(pen, values, charts.shade(COLOURS[band]), width, scale);
   for (const change of changes) {
-    pen.fillRect(monthLeft(change, width) - 1.5, MARGIN.top, 3, height - MARGIN.top - MARGIN.bottom);
+    const x = monthLeft(change, width);
+    charts.line(pen, x, top, x, bottom, charts.colour("ink"), 3);
   }
-  drawNames(pen, curves, width, scale);
+  const ends = curves.map(([band, values]) => {
+    const seen = values.filter((value) => value !== null);
+    return [seen.length ? scale.y(seen[seen.length - 1]) : top, band, COLOURS[band]];
+  });
+  charts.drawNames(pen, ends, width - MARGIN.right + 6, top, bottom);
 }
 
 function verticalScale(curves, height) {
@@ -74,29 +72,22 @@ function verticalScale(curves, height) {
 }
 
 function drawGrid(pen, width, height, scale) {
-  pen.strokeStyle = "#e3e3e3";
-  pen.fillStyle = "#555";
-  pen.lineWidth = 1;
+  const [faint, bottom] = [charts.colour("faint"), height - MARGIN.bottom];
+  pen.fillStyle = charts.colour("quiet");
   const step = scale.isIndex ? 0.25 : scale.high > 5000 ? 2000 : scale.high > 2200 ? 1000 : 500;
   pen.textAlign = "right";
   for (let value = 0; value <= scale.high; value += step) {
     const y = scale.y(value);
-    pen.beginPath();
-    pen.moveTo(MARGIN.left, y);
-    pen.lineTo(width - MARGIN.right, y);
-    pen.stroke();
+    charts.line(pen, MARGIN.left, y, width - MARGIN.right, y, faint, 1);
     pen.fillText(scale.isIndex ? value.toFixed(2) : String(value), MARGIN.left - 6, y + 4);
   }
   pen.textAlign = "left";
   let free = -100; // the year of a short beginning is left out where the next one needs its place
   DESIGN.months.forEach((name, month) => {
     const left = monthLeft(month, width);
-    pen.fillRect(left, height - MARGIN.bottom, 1, 3);
+    pen.fillRect(left, bottom, 1, 3);
     if (month > 0 && !name.endsWith("-01")) return;
-    pen.beginPath();
-    pen.moveTo(left, MARGIN.top);
-    pen.lineTo(left, height - MARGIN.bottom + 5);
-    pen.stroke();
+    charts.line(pen, left, MARGIN.top, left, bottom + 5, faint, 1);
     if (left >= free) pen.fillText(name.slice(0, 4), left + 3, height - 6);
     free = left + 36;
   });
@@ -106,42 +97,20 @@ function drawGrid(pen, width, height, scale) {
 function drawCurve(pen, values, colour, width, scale) {
   const seen = values.map((value, month) => [month, value]).filter(([, value]) => value !== null);
   const at = (month) => (monthLeft(month, width) + monthLeft(month + 1, width)) / 2;
-  pen.strokeStyle = pen.fillStyle = colour;
+  pen.fillStyle = colour;
   seen.forEach(([month, value], i) => {
     pen.beginPath();
     pen.arc(at(month), scale.y(value), 2.4, 0, 7);
     pen.fill();
     if (i === 0) return;
     const [before, old] = seen[i - 1];
-    pen.lineWidth = month - before > 1 ? 0.8 : 1.5;
-    pen.setLineDash(month - before > 1 ? [3, 3] : []);
-    pen.beginPath();
-    pen.moveTo(at(before), scale.y(old));
-    pen.lineTo(at(month), scale.y(value));
-    pen.stroke();
+    const gap = month - before > 1;
+    const ends = [at(before), scale.y(old), at(month), scale.y(value)];
+    charts.line(pen, ...ends, colour, gap ? 0.8 : 1.5, gap ? [3, 3] : []);
   });
-  pen.setLineDash([]);
 }
 
-// Names of the bands at the right, beside their last value, pushed apart so that none overlaps.
-function drawNames(pen, curves, width, scale) {
-  const names = curves.map(([band, values]) => {
-    const seen = values.filter((value) => value !== null);
-    return {band, y: seen.length ? scale.y(seen[seen.length - 1]) : MARGIN.top};
-  }).sort((a, b) => a.y - b.y);
-  names.forEach((name, i) => {
-    if (i > 0) name.y = Math.max(name.y, names[i - 1].y + 13);
-  });
-  const over = names.length ? names[names.length - 1].y - scale.y(scale.low) : 0;
-  if (over > 0) names.reduceRight((below, name) => (name.y = Math.min(name.y, below - 13)), scale.y(scale.low) + 13);
-  pen.textAlign = "left";
-  for (const {band, y} of names) {
-    pen.fillStyle = COLOURS[band];
-    pen.fillText(band, width - MARGIN.right + 6, y + 4);
-  }
-}
-
-// --- chips -------------------------------------------------------------------------------------
+// --- pictures ----------------------------------------------------------------------------------
 
 // Show one month of a contact sheet in an element; zoom 1 shows the whole chip.
 function showChip(element, id, look, month, zoom, size) {
@@ -157,7 +126,7 @@ function showChip(element, id, look, month, zoom, size) {
 // The square around the pixel to judge.
 function showMark(element, zoom, size) {
   let mark = element.querySelector("i");
-  if (!mark) element.append(mark = document.createElement("i"));
+  if (!mark) element.append(mark = tsscd.make("i"));
   const side = (size * zoom) / DESIGN.side + 2;
   mark.style.width = mark.style.height = `${side}px`;
 }

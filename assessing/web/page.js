@@ -1,7 +1,7 @@
 "use strict";
 // The controls. Every action changes `work`, keeps it, and draws the page anew.
 
-window.POINTS = {};
+const POINTS = {}; // those that are loaded
 const find = (id) => document.getElementById(id);
 const last = DESIGN.months.length - 1;
 let month = 0;
@@ -28,14 +28,13 @@ const KEYS = [
 
 // --- points ------------------------------------------------------------------------------------
 
-// Load a point's script once; `ready` is called when its series is there.
+// Load a point once; `ready` is called when its series is there.
 function loadPoint(id, ready) {
   if (POINTS[id]) return ready();
-  const script = document.createElement("script");
-  script.src = `page/points/${id}.js`;
-  script.onload = ready;
-  script.onerror = () => say(`Point ${id} cannot be read: page/points/${id}.js is missing.`);
-  document.head.append(script);
+  tsscd.load("page", `points/${id}`).then((point) => {
+    POINTS[id] = point;
+    ready();
+  }, () => say(`Point ${id} cannot be read: page/points/${id}.js is missing.`));
 }
 
 function go(id) {
@@ -116,11 +115,10 @@ function saveFile() {
     find("name").focus();
     return say("Write your name first: it goes into the file.");
   }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([toCsv()], {type: "text/csv"}));
-  link.download = "reference.csv";
+  const address = URL.createObjectURL(new Blob([toCsv()], {type: "text/csv"}));
+  const link = tsscd.make("a", {href: address, download: "reference.csv"});
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
   work.filed = 0;
   say(`reference.csv: ${doneCount()} points. Put it into the folder of this page.`);
   keepAndShow();
@@ -183,7 +181,7 @@ function showControls(point) {
   document.querySelectorAll("[data-look]").forEach((each) =>
     each.classList.toggle("on", each.dataset.look === look));
   const rows = segmentsOf(point).map(([first, end], i) => {
-    const row = document.createElement("li");
+    const row = tsscd.make("li");
     row.classList.toggle("at", i === segmentAt(point, month));
     row.append(swatch(point.classes[i]), `${DESIGN.months[first]} to ${DESIGN.months[end]}: ${className(point.classes[i])}`);
     row.onclick = () => toMonth(first);
@@ -195,7 +193,7 @@ function showControls(point) {
 function showStrip(point) {
   const width = find("chart").clientWidth;
   const pieces = segmentsOf(point).map(([first, end], i) => {
-    const piece = document.createElement("div");
+    const piece = tsscd.make("div");
     const label = point.classes[i];
     piece.style.left = `${monthLeft(first, width)}px`;
     piece.style.width = `${monthLeft(end + 1, width) - monthLeft(first, width)}px`;
@@ -212,11 +210,13 @@ function showStrip(point) {
 }
 
 function showFilm(point) {
-  for (const thumb of find("film").querySelectorAll(".thumb")) {
+  const film = find("film");
+  const scrolls = film.scrollHeight > film.clientHeight; // else the whole page would move
+  for (const thumb of film.querySelectorAll(".thumb")) {
     const at = Number(thumb.dataset.month);
     showChip(thumb, work.at, look, at, 1, thumb.clientWidth);
     thumb.classList.toggle("at", at === month);
-    if (at === month) thumb.scrollIntoView({block: "nearest"});
+    if (at === month && scrolls) thumb.scrollIntoView({block: "nearest"});
     thumb.classList.toggle("changed", point.changes.includes(at));
   }
 }
@@ -234,16 +234,13 @@ function className(label) {
 }
 
 function swatch(label) {
-  const square = document.createElement("i");
-  if (label === null) square.className = "open";
-  else square.style.background = DESIGN.colours[label];
+  const square = tsscd.make("i", {class: label === null ? "chip open" : "chip"});
+  if (label !== null) square.style.background = DESIGN.colours[label];
   return square;
 }
 
 function key(name) {
-  const element = document.createElement("kbd");
-  element.textContent = name;
-  return element;
+  return tsscd.make("kbd", {}, name);
 }
 
 function isDark(colour) {
@@ -254,8 +251,7 @@ function isDark(colour) {
 // --- building, once ----------------------------------------------------------------------------
 
 function button(parts, action) {
-  const element = document.createElement("button");
-  element.append(...parts);
+  const element = tsscd.make("button", {}, ...parts);
   element.onclick = action;
   return element;
 }
@@ -264,18 +260,14 @@ function build() {
   find("classes").append(...DESIGN.classes.map((name, label) =>
     button([...(label < 10 ? [key((label + 1) % 10)] : []), swatch(label), name], () => giveClass(label))));
   find("confidence").append(...CONFIDENCE.map((word, i) =>
-    button([key("sdc"[i]), " " + word], () => giveConfidence(word))));
+    button([key("sdc"[i]), ` ${word}`], () => giveConfidence(word))));
   find("bands").append(...Object.keys(GROUPS).map((name) =>
     button([name], () => { group = name; show(); })));
   document.querySelectorAll("[data-look]").forEach((each) => {
     each.onclick = () => { look = each.dataset.look; show(); };
   });
-  find("keys").append(...KEYS.map(([name, text]) => {
-    const row = document.createElement("tr");
-    row.insertCell().append(key(name));
-    row.insertCell().textContent = text;
-    return row;
-  }));
+  find("keys").append(...KEYS.map(([name, text]) =>
+    tsscd.make("tr", {}, tsscd.make("td", {}, key(name)), tsscd.make("td", {}, text))));
   buildFilm();
   find("chart").onclick = (event) => toMonth(monthOf(event.offsetX, find("chart").clientWidth));
   const actions = {
@@ -291,27 +283,17 @@ function build() {
 }
 
 function buildFilm() {
-  const names = document.createElement("div");
-  names.className = "year names";
-  names.append(document.createElement("span"), ..."Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ").map((text) => {
-    const name = document.createElement("span");
-    name.textContent = text;
-    return name;
-  }));
-  find("film").append(names);
+  const names = ["", ..."Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ")];
+  const head = names.map((text) => tsscd.make("span", {}, text));
+  find("film").append(tsscd.make("div", {class: "year names"}, ...head));
   const years = [...new Set(DESIGN.months.map((name) => name.slice(0, 4)))];
   for (const year of years) {
-    const row = document.createElement("div");
-    row.className = "year";
-    row.append(Object.assign(document.createElement("span"), {textContent: year}));
+    const row = tsscd.make("div", {class: "year"}, tsscd.make("span", {}, year));
     DESIGN.months.forEach((name, at) => {
       if (!name.startsWith(year)) return;
-      const thumb = document.createElement("div");
-      thumb.className = "thumb";
-      thumb.dataset.month = at;
-      thumb.title = name;
+      const about = {class: "thumb", "data-month": at, title: name};
+      const thumb = tsscd.make("div", about, tsscd.make("i"));
       thumb.style.gridColumn = Number(name.slice(5)) + 1;
-      thumb.append(document.createElement("i"));
       thumb.onclick = () => toMonth(at);
       thumb.ondblclick = change;
       row.append(thumb);
