@@ -14,16 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from mapping.mosaic import TILE
+from mapping.neighbours import APART, CLASSES, MONTHS, joined, kind_of, number_events
 from mapping.pixels import Changes
 from mapping.windows import windows_of
-
-APART = 1  # months between neighbouring changes of one event, at most
-MONTHS = 256  # more than a map can have
-CLASSES = 100  # more than a map can have
 
 
 class Events(NamedTuple):
@@ -80,123 +75,39 @@ def find_events(store, row_area, smallest=0):
     return describe(store, row_area, smallest)
 
 
-# ---------------------------------------------------------------- which changes belong together
+class Shares(NamedTuple):
+    """What a tile holds of an event in a month, one entry for each event and month.
 
-
-def joined(store, name, apart):
-    """Keep for each tile which group each of its changes is in; returns group -> event of the area.
-
-    apart: months between neighbouring changes, at most.
+    pixels; area: square millimetres; confidence: sum over the pixels; start: its first pixel in the
+    area, row by row; kind: see `kind_of`.
     """
-    count, borders = 0, []
-    for tile in store.tiles:
-        changes = store.changes(tile)
-        groups = groups_of(changes, tile.width, apart) + count
-        store.save(tile, **{name: groups})
-        count = int(groups.max(initial=count - 1)) + 1
-        borders.append(border_of(changes, groups, tile, store.width))
-    border = np.concatenate([np.empty((0, 4), np.int64), *borders])
-    links = neighbours(*border[:, :3].T, store.width, apart)
-    ends = border[links, 3] if len(links) else np.empty((0, 2), np.int64)
-    return components(ends, count)
 
-
-def groups_of(changes, width, apart):
-    """Group of each change within a tile of this width: (changes,) from 0."""
-    links = neighbours(changes.pixel, kind_of(changes), changes.month, width, apart)
-    return components(links, len(changes.pixel))
-
-
-def kind_of(changes):
-    """A number for each transition."""
-    return changes.from_class.astype(np.int64) * CLASSES + changes.to_class
-
-
-def components(links, count):
-    """Number of the component that each of `count` nodes is in; links (L, 2)."""
-    graph = coo_array((np.ones(len(links), bool), tuple(links.T)), shape=(count, count))
-    return connected_components(graph, directed=False)[1] if count else np.empty(0, np.int32)
-
-
-def neighbours(pixel, kind, month, width, apart):
-    """Pairs (L, 2) of changes that belong together.
-
-    pixel: index, row by row, in an area of this width. A pixel changes at most once in a month, so
-    pixel and month name a change.
-    """
-    pixel, month = np.asarray(pixel, np.int64), np.asarray(month, np.int64)
-    names = pixel * MONTHS + month
-    order = np.argsort(names)
-    ordered = names[order]
-    found = [np.empty((0, 2), np.int64)]
-    inner = np.flatnonzero(pixel % width < width - 1)
-    every = np.arange(len(pixel))
-    for here, step in ((inner, 1), (every, width)):
-        for later in range(-apart, apart + 1):
-            wanted = names[here] + step * MONTHS + later
-            place = np.searchsorted(ordered, wanted).clip(max=len(ordered) - 1)
-            there = order[place] if len(ordered) else place
-            fits = (names[there] == wanted) & (kind[there] == kind[here])
-            fits &= abs(month[there] - month[here]) <= apart
-            found.append(np.stack([here[fits], there[fits]], axis=1))
-    return np.concatenate(found)
-
-
-def border_of(changes, groups, tile, width):
-    """Changes at the edges of a tile: (B, 4) pixel in the area, kind, month, group."""
-    row, column = np.divmod(changes.pixel, tile.width)
-    edge = (row == 0) | (column == 0) | (row == tile.height - 1) | (column == tile.width - 1)
-    pixel = (row + tile.top) * width + column + tile.left
-    return np.stack([pixel, kind_of(changes), changes.month, groups], axis=1)[edge]
-
-
-def number_events(store, near, same):
-    """Keep the event of each change ('event'): near's, or same's where a pixel would count twice.
-
-    near, same: group -> event, as `joined` gives them.
-    """
-    twice = np.zeros(near.max(initial=-1) + 1, bool)
-    for tile in store.tiles:
-        events = near[store.load(tile, "near")]
-        twice[repeated(store.load(tile, "pixel"), events)] = True
-    for tile in store.tiles:
-        events = near[store.load(tile, "near")]
-        apart = len(twice) + same[store.load(tile, "same")]
-        store.save(tile, event=np.where(twice[events], apart, events))
-
-
-def repeated(pixel, events):
-    """Those of `events` in which a pixel occurs more than once."""
-    order = np.lexsort((events, pixel))
-    pixel, events = pixel[order], events[order]
-    again = (pixel[1:] == pixel[:-1]) & (events[1:] == events[:-1])
-    return events[1:][again]
-
-
-# ---------------------------------------------------------------- what is said of each event
+    event: np.ndarray
+    month: np.ndarray
+    pixels: np.ndarray
+    area: np.ndarray
+    confidence: np.ndarray
+    start: np.ndarray
+    kind: np.ndarray
 
 
 def describe(store, row_area, smallest):
     """Events of the area; renumbers those of the changes, -1 = too small."""
-    tables = [table_of(store, tile, row_area) for tile in store.tiles]
-    raw = np.concatenate([np.empty((0, 8), np.int64), *tables])  # event, month, then sums
-    events, place = np.unique(raw[:, 0], return_inverse=True)
+    tiles = [shares_of(store, tile, row_area) for tile in store.tiles]
+    shares = Shares(*(np.concatenate(column) for column in zip(*tiles)))
+    events, place = np.unique(shares.event, return_inverse=True)
     count = len(events)
-    pixels, area, sure = (np.zeros(count, np.int64) for _ in range(3))
-    for total, column in ((pixels, 2), (area, 3), (sure, 4)):
-        np.add.at(total, place, raw[:, column])
-    first = np.full(count, MONTHS)
-    np.minimum.at(first, place, raw[:, 1])
-    start = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(start, place, raw[:, 5])
+    pixels = summed(shares.pixels, place, count)
+    area = summed(shares.area, place, count)
+    sure = summed(shares.confidence, place, count)
+    first = least(shares.month, place, count)
+    start = least(shares.start, place, count)
+    median, last = middle_and_last(shares, place, pixels)
+    kind = np.zeros(count, np.int64)
+    kind[place] = shares.kind
     kept = np.flatnonzero(area >= smallest)
     order = kept[np.lexsort((start[kept], first[kept]))]
-    number = np.full(count, -1)
-    number[order] = np.arange(len(order))
-    for tile in store.tiles:
-        old = store.load(tile, "event")
-        store.save(tile, event=number[np.searchsorted(events, old)])
-    median, last, kind = months_and_kind(raw, place, pixels)
+    renumber(store, events, order)
     return Events(
         kind[order] // CLASSES,
         kind[order] % CLASSES,
@@ -210,39 +121,62 @@ def describe(store, row_area, smallest):
     )
 
 
-def table_of(store, tile, row_area):
-    """One row for each event and month of a tile: event, month, pixels, area, sum of confidence,
-    first pixel in the area, kind, 0.
-    """
+def shares_of(store, tile, row_area):
+    """The Shares of a tile."""
     changes, events = store.changes(tile), store.load(tile, "event")
-    row, column = np.divmod(changes.pixel, tile.width)
+    row, column = np.divmod(changes.pixel.astype(np.int64), tile.width)
+    row, column = row + tile.top, column + tile.left
     names = events.astype(np.int64) * MONTHS + changes.month
     unique, index, place = np.unique(names, return_index=True, return_inverse=True)
-    table = np.zeros((len(unique), 8), np.int64)
-    table[:, 0], table[:, 1] = np.divmod(unique, MONTHS)
-    np.add.at(table[:, 2], place, 1)
-    np.add.at(table[:, 3], place, row_area[row + tile.top])
-    np.add.at(table[:, 4], place, changes.confidence)
-    table[:, 5] = np.iinfo(np.int64).max
-    np.minimum.at(table[:, 5], place, (row + tile.top) * store.width + column + tile.left)
-    table[:, 6] = kind_of(changes)[index]
-    return table
+    event, month = np.divmod(unique, MONTHS)
+    count = len(unique)
+    return Shares(
+        event,
+        month,
+        pixels=np.bincount(place, minlength=count),
+        area=summed(row_area[row], place, count),
+        confidence=summed(changes.confidence, place, count),
+        start=least(row * store.width + column, place, count),
+        kind=kind_of(changes)[index],
+    )
 
 
-def months_and_kind(raw, place, pixels):
-    """Median and last month, and kind, of each event; of an even number the earlier median."""
-    order = np.lexsort((raw[:, 1], place))
-    at, month, count = place[order], raw[order, 1], raw[order, 2]
-    starts = np.searchsorted(at, np.arange(len(pixels)))
-    so_far = np.cumsum(count)
-    before = so_far[starts] - count[starts] if len(starts) else so_far
-    half = before + (pixels + 1) // 2
-    median = month[np.searchsorted(so_far, half)] if len(starts) else month
+def summed(values, place, count):
+    """Sum of the values at each of `count` places, in whole numbers."""
+    total = np.zeros(count, np.int64)
+    np.add.at(total, place, values)
+    return total
+
+
+def least(values, place, count):
+    """Smallest value at each of `count` places."""
+    found = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(found, place, values)
+    return found
+
+
+def renumber(store, events, order):
+    """Give the changes of each tile the place of their event in `order`, -1 = not in it."""
+    number = np.full(len(events), -1)
+    number[order] = np.arange(len(order))
+    for tile in store.tiles:
+        old = store.load(tile, "event")
+        store.save(tile, event=number[np.searchsorted(events, old)])
+
+
+def middle_and_last(shares, place, pixels):
+    """Median and last month of each event; of an even number of pixels the earlier median."""
+    order = np.lexsort((shares.month, place))
+    at, month, count = place[order], shares.month[order], shares.pixels[order]
     last = np.zeros(len(pixels), np.int64)
     np.maximum.at(last, at, month)
-    kind = np.zeros(len(pixels), np.int64)
-    kind[place] = raw[:, 6]
-    return median, last, kind
+    if len(pixels) == 0:
+        return last, last
+    starts = np.searchsorted(at, np.arange(len(pixels)))
+    so_far = np.cumsum(count)
+    before = so_far[starts] - count[starts]
+    half = before + (pixels + 1) // 2
+    return month[np.searchsorted(so_far, half)], last
 
 
 def following(store, count):
