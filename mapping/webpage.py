@@ -2,7 +2,7 @@
 
 pages/ says why data are scripts. The folder OUT/page holds:
 
-page.js, page.css and the shared files   as they are in this repository
+page.css, the scripts, the shared files  as they are in this repository
 data.js                                  months, classes, hectares, colours, the grid
 tiles/LEVEL/ROW_COLUMN.js                labels of 512 x 512 pixels; each level is half as fine
 colour/ROW_COLUMN/MONTH.jpg              true colour, 512 x 512 of the pixels that are kept
@@ -32,6 +32,7 @@ from utils.legend import SPARE_COLOURS
 from utils.workers import Workers, cores, stream
 
 FILES = Path(__file__).parent / "page"
+SCRIPTS = ("page", "picture", "layers", "pixel", "places", "tiles")
 BLOCK = 32  # side of a block of curves, in pixels that are kept
 JPEG_QUALITY = 90
 NOT_SEEN = 205  # grey of a pixel without an observation in true colour
@@ -182,7 +183,7 @@ def band_range(values):
 def write_front(folder, said):
     """Write index.html and the files of the page into `folder`; said: what data.js holds."""
     page = Path(folder) / "page"
-    copy_files(page, [FILES / name for name in ("page.js", "tiles.js", "page.css")])
+    copy_files(page, [FILES / "page.css", *(FILES / f"{name}.js" for name in SCRIPTS)])
     (Path(folder) / "index.html").write_bytes((FILES / "page.html").read_bytes())
     write_script(page / "data.js", "data", said)
 

@@ -37,7 +37,7 @@ from utils.errors import InputError
 from utils.legend import URBAN, Legend
 from utils.words import change_confidence
 
-WAIT = 20  # seconds that a page may take before a test fails
+WAIT = 60  # seconds that a page may take before a test fails
 
 
 # ---------------------------------------------------------------- the browser

@@ -15,14 +15,15 @@ class Page {
     this.isMap = Boolean(data.classes);
     this.state = { month: this.last, layer: this.isMap ? "last" : "colour", at: null, only: null };
     this.tiles = this.isMap ? new Tiles(data, () => this.viewer.redraw()) : null;
-    this.images = new Map(); // of true colour
     this.place = new Place(data.lonlat, data.width, data.height);
     this.layers = layersOf(this);
+    this.picture = new Picture(this);
+    this.pixel = new PixelPanel(this);
     this.prepare();
     const { width, height, aspect } = data;
     this.viewer = new Viewer(this.element("map"), {
       width, height, aspect,
-      draw: (context) => this.draw(context),
+      draw: (context) => this.picture.draw(context),
       picked: (column, row) => this.pick(column, row),
       pointed: (column, row) => this.showPointer(column, row),
       moved: () => { this.showScale(); this.writeLink(); },
@@ -57,10 +58,10 @@ class Page {
     }
     const [west, east] = this.place.turn();
     this.element("arrow").style.transform = `rotate(${Math.atan2(west, east)}rad)`;
-    this.say("Click a pixel of the map to see when it changed.");
+    this.pixel.say("Click a pixel of the map to see when it changed.");
   }
 
-  say(text) { this.element("pixel").replaceChildren(tsscd.make("p", { class: "quiet" }, text)); }
+  pick(column, row) { return this.pixel.pick(column, row); }
 
   listen() {
     const on = (id, name, act) => this.element(id).addEventListener(name, act);
@@ -124,7 +125,7 @@ class Page {
         this.pick(Math.floor(column), Math.floor(row));
         this.viewer.show(column, row, zoom > 0 ? Math.min(zoom, Viewer.LARGEST) : undefined);
       } else {
-        this.say(`${degrees(lon, lat)}, the place of the link, is not in this map.`);
+        this.pixel.say(`${degrees(lon, lat)}, the place of the link, is not in this map.`);
       }
     } else if (zoom > 0) {
       this.viewer.show(this.viewer.column, this.viewer.row, Math.min(zoom, Viewer.LARGEST));
@@ -158,7 +159,7 @@ class Page {
     this.showScale();
     this.showLegend();
     if (this.isMap) this.showCharts();
-    if (state.at && state.at.series) this.showPixel();
+    if (state.at && state.at.series) this.pixel.show();
     this.writeLink();
   }
 
@@ -268,380 +269,5 @@ class Page {
     this.state.only = this.state.only === code ? null : code;
     if (!["kind", "last", "first"].includes(this.state.layer)) this.state.layer = "kind";
     this.show();
-  }
-
-  // ---------------------------------------------------------------- a pixel
-
-  async pick(column, row) {
-    const at = { column, row };
-    this.state.at = at;
-    if (this.viewer) this.viewer.redraw();
-    this.writeLink();
-    const side = Page.TILE, [down, right] = [Math.floor(row / side), Math.floor(column / side)];
-    try {
-      const curves = this.curvesOf(column, row);
-      if (this.isMap) {
-        const tile = await this.tiles.wait(0, down, right);
-        const pixel = (row - down * side) * tile.width + column - right * side;
-        at.series = Tiles.series(tile, pixel, this.data.months.length);
-        if (this.state.at === at) this.showPixel();
-      }
-      at.curves = observed(await curves);
-      at.series = at.series || { labels: null, changes: [], confidence: 255, reason: 0 };
-      if (this.state.at === at) this.showPixel();
-    } catch (error) {
-      this.say(`${error.message}; is the folder whole?`);
-    }
-  }
-
-  async curvesOf(column, row) {
-    const { curves, bands, months } = this.data;
-    if (!curves) return null;
-    const { step, block } = curves;
-    const [right, down] = [Math.floor(column / step), Math.floor(row / step)];
-    const name = `curves/${Math.floor(down / block)}_${Math.floor(right / block)}`;
-    const { low, high, width, packed } = await tsscd.load("page", name);
-    const codes = await tsscd.unpack(packed);
-    const from = ((down % block) * width + right % block) * bands.length * months.length;
-    const values = bands.map((_, band) => months.map((_, t) => {
-      const code = codes[from + band * months.length + t];
-      return code === 255 ? null : low[band] + (high[band] - low[band]) * code / 254;
-    }));
-    return { values, away: [right * step - column, down * step - row] };
-  }
-
-  showPixel() {
-    const { at, month } = this.state, { data } = this;
-    const [lon, lat] = this.place.toLonLat(at.column + 0.5, at.row + 0.5);
-    const parts = [tsscd.make("p", {}, ...this.placeWords(at, lon, lat))];
-    if (this.isMap) parts.unshift(...this.labelWords(at.series, month));
-    this.element("pixel").replaceChildren(...parts);
-    const canvas = this.element("curves"), note = this.element("curvesNote");
-    canvas.hidden = note.hidden = !at.curves;
-    if (!at.curves) return;
-    charts.curves(canvas, {
-      months: data.months, bands: data.bands, values: at.curves.values, shown: month,
-      labels: at.series.labels, colours: this.isMap ? this.colours() : [],
-      changes: at.series.changes.map((change) => change.month),
-    });
-    canvas.setAttribute("aria-label", "Reflectance of each band in each month" +
-      (at.series.changes.length ? "; changes are marked by dashed lines" : ""));
-    const metres = Math.hypot(...at.curves.away) * data.metres;
-    note.textContent = "Surface reflectance by month; grey: no observation" +
-      (this.isMap ? "; dashed: the first month of a new class" : "") + ". " +
-      (metres ? `Of a pixel ${tsscd.amount(metres)} m away: the page keeps every ` +
-        `${data.curves.step}th pixel.` : "");
-  }
-
-  placeWords(at, lon, lat) {
-    const place = `${lat.toFixed(6)},${lon.toFixed(6)}`;
-    const link = tsscd.make("a", {
-      href: `https://www.google.com/maps/search/?api=1&query=${place}&basemap=satellite`,
-      target: "_blank", rel: "noopener noreferrer",
-    }, "satellite map (online)");
-    return [`${degrees(lon, lat)}; row ${at.row + 1}, column ${at.column + 1}; `, link];
-  }
-
-  labelWords(series, month) {
-    const { months, classes, reasons } = this.data;
-    if (series.reason || series.labels[0] === Tiles.NONE) {
-      return [tsscd.make("p", { class: "now" }, `No label: ${reasons[series.reason]}.`)];
-    }
-    const now = `${months[month]}: ${classes[series.labels[month]]}`;
-    const starts = [0, ...series.changes.map((change) => change.month)];
-    const lines = starts.map((start, i) => {
-      const stop = i + 1 < starts.length ? starts[i + 1] - 1 : months.length - 1;
-      const change = series.changes[i - 1];
-      const words = change
-        ? `${months[start]} ${classes[change.from]} \u2192 ${classes[change.to]}, ${change.sure} %`
-        : `${months[0]} ${classes[series.labels[0]]}`;
-      return tsscd.make("li", {}, `${words} (until ${months[stop]})`);
-    });
-    const count = series.changes.length;
-    const times = count === 0 ? "No change" : count === 1 ? "1 change" : `${count} changes`;
-    return [
-      tsscd.make("p", { class: "now" }, now),
-      tsscd.make("ol", {}, ...lines),
-      tsscd.make("p", { class: "quiet" },
-        `${times}. Mean probability of the labels: ${series.confidence} %.`),
-    ];
-  }
-
-  // ---------------------------------------------------------------- the map
-
-  draw(context) {
-    const layer = this.layers[this.state.layer];
-    const under = this.data.colour && (layer.bare || this.element("opacity").value < 100);
-    if (under) this.drawColour(context);
-    if (!layer.bare) {
-      context.globalAlpha = this.data.colour ? this.element("opacity").value / 100 : 1;
-      this.drawTiles(context, layer);
-      context.globalAlpha = 1;
-    }
-    this.drawOutline(context);
-  }
-
-  // Coarse tiles first, so that there is a picture until the fine ones are there.
-  drawTiles(context, layer) {
-    const ratio = window.devicePixelRatio || 1;
-    const fine = Math.round(Math.log2(1 / (this.viewer.zoom * ratio)));
-    const level = Math.min(this.tiles.levels - 1, Math.max(0, fine));
-    const key = `${this.state.layer} ${layer.still ? "" : this.state.month} ${this.second} ` +
-      this.state.only;
-    const opaque = context.globalAlpha === 1;
-    for (let coarse = this.tiles.levels - 1; coarse >= level; coarse--) {
-      const needed = coarse === level || (opaque && coarse === this.tiles.levels - 1);
-      const boxes = this.inView(Page.TILE * 2 ** coarse);
-      const there = boxes.map(([row, column]) => needed || this.tiles.known.has(`tiles/${coarse}/${row}_${column}`)
-        ? this.tiles.get(coarse, row, column) : null);
-      // Half-transparent tiles must not lie upon each other: only whole levels are drawn.
-      if (!opaque && there.some((tile) => !tile) && coarse !== this.tiles.levels - 1) continue;
-      if (!opaque && coarse !== level && this.ready(level)) continue;
-      boxes.forEach(([row, column], i) => {
-        if (there[i]) this.drawTile(context, layer, key, there[i], coarse, row, column);
-      });
-      if (!opaque && coarse === this.tiles.levels - 1 && !this.ready(level)) {
-        this.inView(Page.TILE * 2 ** level).forEach(([row, column]) => this.tiles.get(level, row, column));
-        return;
-      }
-    }
-  }
-
-  ready(level) {
-    return this.inView(Page.TILE * 2 ** level).every(([row, column]) => {
-      const tile = this.tiles.known.get(`tiles/${level}/${row}_${column}`);
-      return tile && tile.labels;
-    });
-  }
-
-  drawTile(context, layer, key, tile, level, row, column) {
-    const picture = this.tiles.picture(tile, key, layer.paint);
-    const scale = 2 ** level, side = Page.TILE * scale;
-    const box = [column * side, row * side, tile.width * scale, tile.height * scale];
-    this.drawBox(context, picture, box, this.viewer.zoom * scale < 1);
-  }
-
-  // An image upon [column, row, width, height] of the area.
-  drawBox(context, image, [column, row, width, height], smooth) {
-    const [left, top] = this.viewer.toScreen(column, row);
-    const [right, bottom] = this.viewer.toScreen(column + width, row + height);
-    context.imageSmoothingEnabled = smooth;
-    const ratio = window.devicePixelRatio || 1; // whole pixels: no seams between tiles
-    const [x, y, x2, y2] = [left, top, right, bottom].map((v) => Math.round(v * ratio) / ratio);
-    context.drawImage(image, x, y, x2 - x, y2 - y);
-  }
-
-  // [row, column] of the boxes of this side that are in view.
-  inView(side) {
-    const { canvas } = this.viewer, { width, height } = this.data;
-    const [left, top] = this.viewer.toGrid(0, 0);
-    const [right, bottom] = this.viewer.toGrid(canvas.clientWidth, canvas.clientHeight);
-    const found = [];
-    const stop = [Math.min(bottom, height - 0.5), Math.min(right, width - 0.5)];
-    for (let row = Math.floor(Math.max(0, top) / side); row * side <= stop[0]; row++) {
-      for (let column = Math.floor(Math.max(0, left) / side); column * side <= stop[1]; column++) {
-        found.push([row, column]);
-      }
-    }
-    return found;
-  }
-
-  drawColour(context) {
-    const { step, seen } = this.data.colour, side = Page.TILE * step;
-    const { month } = this.state;
-    let empty = true;
-    for (const [row, column] of this.inView(side)) {
-      const name = `${row}_${column}`;
-      if (!seen[name] || seen[name][month] !== "1") continue;
-      empty = false;
-      const image = this.image(`page/colour/${name}/${month}.jpg`);
-      if (!image.complete || !image.naturalWidth) continue;
-      const box = [column * side, row * side, image.naturalWidth * step, image.naturalHeight * step];
-        this.drawBox(context, image, box, this.viewer.zoom * step < 1);
-    }
-    this.element("notice").textContent =
-      empty ? `${this.data.months[month]}: no observation for true colour` : "";
-  }
-
-  image(source) {
-    if (!this.images.has(source)) {
-      if (this.images.size > 200) this.images.delete(this.images.keys().next().value);
-      const image = new Image();
-      image.onload = () => this.viewer.redraw();
-      image.src = source;
-      this.images.set(source, image);
-    }
-    return this.images.get(source);
-  }
-
-  drawOutline(context) { // of the pixel that was clicked
-    if (!this.state.at) return;
-    const { column, row } = this.state.at;
-    const [x, y] = this.viewer.toScreen(column + 0.5, row + 0.5);
-    const width = Math.max(10, this.viewer.zoom);
-    const height = Math.max(10, this.viewer.zoom * this.data.aspect);
-    for (const [colour, size] of [["#ffffff", 4], ["#000000", 2]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = size;
-      context.strokeRect(x - width / 2, y - height / 2, width, height);
-    }
-  }
-}
-
-// ---------------------------------------------------------------- layers
-
-// name -> {title, legend(), paint(tile, pixels)}; still: the month does not matter; bare: only true
-// colour. A pixel without a colour lets through what is below.
-function layersOf(page) {
-  const { data } = page;
-  const layers = {};
-  if (data.colour) {
-    layers.colour = { title: "True colour of the month", bare: true, legend: () => colourLegend(page) };
-  }
-  if (!page.isMap) {
-    layers.colour = layers.colour || { title: "Stack", bare: true, legend: () => [] };
-    return layers;
-  }
-  const fill = (tile, pixels, colour, values, none) => {
-    for (let i = 0; i < pixels.length; i++) if (values[i] !== none) pixels[i] = colour;
-  };
-  const unchanged = (tile, pixels) =>
-    fill(tile, pixels, tsscd.pixelOf(data.unchanged), tile.labels.subarray(0, pixels.length), 255);
-  const chosen = (from, to) => !page.state.only || page.state.only === (from + 1) * 100 + to + 1;
-  const changeLayer = (title, legend, colourOf, early) => ({
-    title, legend,
-    paint: (tile, pixels) => {
-      unchanged(tile, pixels);
-      const before = early ? new Uint8Array(pixels.length) : null;
-      Tiles.eachChange(tile, page.state.month, (pixel, month, from, to) => {
-        if (early && before[pixel]) return;
-        if (early) before[pixel] = 1;
-        pixels[pixel] = tsscd.pixelOf(chosen(from, to) ? colourOf(month, from, to) : data.unchanged);
-      });
-    },
-  });
-  const percentLayer = (title, name, without) => ({
-    title, still: true,
-    legend: () => [...page.ramp(data.percent, ["0 %", "50 %", "100 %"]),
-      ...page.entries(without ? [[data.unchanged, "no change", ""]] : [])],
-    paint: (tile, pixels) => {
-      if (without) unchanged(tile, pixels);
-      const colours = data.percent.map(tsscd.pixelOf);
-      const values = tile[name];
-      for (let i = 0; i < pixels.length; i++) if (values[i] !== 255) pixels[i] = colours[values[i]];
-    },
-  });
-  const dateLegend = () => {
-    const { months } = data, middle = months[Math.floor(months.length / 2)];
-    return [...page.ramp(page.dates(), [months[0], middle, months[page.last]]),
-      ...page.entries([[data.unchanged, `no change up to ${months[page.state.month]}`, ""]])];
-  };
-  const date = (month) => page.dates()[month];
-  layers.last = changeLayer("When: month of the last change", dateLegend, date, false);
-  layers.first = changeLayer("When: month of the first change", dateLegend, date, true);
-  layers.kind = changeLayer("What: the last change, from \u2192 to", () => kindLegend(page),
-    (month, from, to) => page.kind(from, to), false);
-  layers.labels = {
-    title: "Land cover of the month",
-    legend: () => classLegend(page),
-    paint: (tile, pixels) => {
-      const colours = page.colours().map(tsscd.pixelOf);
-      const start = page.state.month * pixels.length;
-      for (let i = 0; i < pixels.length; i++) pixels[i] = colours[tile.labels[start + i]] || 0;
-    },
-  };
-  layers.count = {
-    title: "How often: number of changes",
-    legend: () => page.entries(data.counts.map((colour, n) =>
-      [colour, n === 0 ? "no change" : n === 1 ? "1 change" : n === 6 ? "6 changes or more" : `${n} changes`, ""])),
-    paint: (tile, pixels) => {
-      unchanged(tile, pixels);
-      const times = new Uint8Array(pixels.length), colours = data.counts.map(tsscd.pixelOf);
-      Tiles.eachChange(tile, page.state.month, (pixel) => {
-        times[pixel]++;
-        pixels[pixel] = colours[Math.min(6, times[pixel])];
-      });
-    },
-  };
-  layers.change_confidence = percentLayer("Confidence of the last change", "lastSure", true);
-  layers.confidence = percentLayer("Confidence of the labels", "confidence", false);
-  return layers;
-}
-
-function colourLegend(page) {
-  const { step } = page.data.colour;
-  const size = tsscd.amount(step * page.data.metres);
-  const words = "Red, green and blue as the eye sees them; light grey: no observation." +
-    (step > 1 ? ` Every ${step}th pixel is kept: ${size} m.` : "");
-  return [tsscd.make("p", { class: "wide quiet" }, words)];
-}
-
-function classLegend(page) {
-  const { classes, hectares } = page.data, { month } = page.state;
-  const rows = classes.map((name, k) =>
-    [page.colours()[k], name, `${tsscd.amount(hectares[k][month])} ha`]);
-  const without = hectares[classes.length][month];
-  if (without) rows.push(["transparent", "no label", `${tsscd.amount(without)} ha`]);
-  return page.entries(rows);
-}
-
-function kindLegend(page) {
-  const rows = page.data.transitions.slice(0, 8).map(({ code, hectares }) =>
-    [page.kindOf(code), page.kindWords(code), `${tsscd.amount(hectares)} ha`]);
-  return page.entries([...rows, [page.data.unchanged, "no change", ""]]);
-}
-
-// ---------------------------------------------------------------- places
-
-// Curves, or null where the pixel has no observation at all.
-function observed(curves) {
-  return curves && curves.values.some((band) => band.some((value) => value !== null)) ? curves : null;
-}
-
-function degrees(lon, lat) {
-  const side = (value, plus, minus) => `${Math.abs(value).toFixed(5)}\u00B0 ${value < 0 ? minus : plus}`;
-  return `${side(lat, "N", "S")}, ${side(lon, "E", "W")}`;
-}
-
-// Longitude and latitude of places in the grid, between points that are spread evenly over it.
-class Place {
-  constructor({ points, lon, lat }, width, height) {
-    Object.assign(this, { points, lon, lat, width, height });
-  }
-
-  toLonLat(column, row) {
-    const last = this.points - 1;
-    const [x, y] = [column / this.width * last, row / this.height * last];
-    const [left, top] = [x, y].map((v) => Math.min(last - 1, Math.max(0, Math.floor(v))));
-    const [right, down] = [x - left, y - top];
-    return [this.lon, this.lat].map((values) => {
-      const at = (i, j) => values[(top + i) * this.points + left + j];
-      const upper = at(0, 0) + (at(0, 1) - at(0, 0)) * right;
-      const lower = at(1, 0) + (at(1, 1) - at(1, 0)) * right;
-      return upper + (lower - upper) * down;
-    });
-  }
-
-  // Newton's method: nearly straight, so few steps are enough.
-  toGrid(lon, lat) {
-    let [column, row] = [this.width / 2, this.height / 2];
-    const [right, down] = [this.width / 100, this.height / 100];
-    for (let step = 0; step < 12; step++) {
-      const [x, y] = this.toLonLat(column, row);
-      const [xr, yr] = this.toLonLat(column + right, row).map((v, i) => (v - [x, y][i]) / right);
-      const [xd, yd] = this.toLonLat(column, row + down).map((v, i) => (v - [x, y][i]) / down);
-      const area = xr * yd - xd * yr;
-      column += ((lon - x) * yd - (lat - y) * xd) / area;
-      row += ((lat - y) * xr - (lon - x) * yr) / area;
-    }
-    return [column, row];
-  }
-
-  // Direction of north on the screen: (right, up).
-  turn() {
-    const [column, row] = [this.width / 2, this.height / 2];
-    const [lon, lat] = this.toLonLat(column, row);
-    const [x, y] = this.toGrid(lon, lat + Math.abs(this.lat[0] - this.lat[this.lat.length - 1]) / 50);
-    return [x - column, row - y];
   }
 }

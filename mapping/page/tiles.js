@@ -19,6 +19,9 @@ class Tiles {
     while (Math.max(data.height, data.width) > Tiles.SIDE * 2 ** (this.levels - 1)) this.levels++;
   }
 
+  // The tile, or what stands for one on its way; undefined where none was asked for.
+  asked(level, row, column) { return this.known.get(`tiles/${level}/${row}_${column}`); }
+
   // The tile if it is there, else null, and it is on its way.
   get(level, row, column) {
     const name = `tiles/${level}/${row}_${column}`;
