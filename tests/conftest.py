@@ -99,6 +99,14 @@ def shared():
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def maps(tmp_path_factory):
+    """A folder with a network, stacks in several chunkings, and maps of them; see map_files.py."""
+    from tests.map_files import make_maps  # only here: it reads rasters
+
+    return make_maps(tmp_path_factory.mktemp("map"))
+
+
 def run_script(*arguments, cwd=ROOT, **environment):
     """Run one of the scripts as a user does; returns the finished process, its output as text."""
     command = [sys.executable, str(ROOT / arguments[0]), *map(str, arguments[1:])]

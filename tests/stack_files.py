@@ -95,6 +95,12 @@ def write_zarr(path, stack, *, version=2, chunk=8, **options):
     return path
 
 
+def pixels_of(stack):
+    """All pixels of a stack: (T, C, y, x)."""
+    height, width = stack.geobox.shape
+    return stack.read(slice(0, height), slice(0, width))
+
+
 def save_network(path, bands=BANDS, legend=URBAN, seed=0):
     """A tiny network of random weights, strong enough that its labels differ from pixel to pixel
     and month to month.

@@ -14,16 +14,13 @@ pytest.importorskip("pyxccd")
 pytest.importorskip("statsmodels")
 
 import compare
-import models
-import run
 from comparing import figures, studies
-from comparing.cells import Cell, Result, with_gaps
+from comparing.cells import Cell, Result
 from comparing.network import Network
-from comparing.parts import parts_for, site_groups
-from data_loader import BANDS, load_samples, save_samples
+from data_loader import BANDS, save_samples
 from tests.comparing_samples import call, made_samples, saved_samples
 from utils.errors import InputError
-from utils.legend import COAST, legend_for
+from utils.legend import legend_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,161 +67,6 @@ def test_one_command_gives_table_and_figures(file, tmp_path, monkeypatch, capsys
     )
     assert "| forest_filter |" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "config.json").read_text())["epochs"] == 2
-
-
-@pytest.fixture(scope="module")
-def weights(file, tmp_path_factory):
-    """What run.py leaves of a training on the same split."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            sys,
-            "argv",
-            [
-                "run.py",
-                "--data",
-                str(file),
-                "--epochs",
-                "2",
-                "--threads",
-                "1",
-                "--name",
-                "a",
-                "--runs",
-                str(folder),
-                "--weights",
-                str(folder),
-            ],
-        )
-        run.main()
-    return folder / "a" / "weights.safetensors"
-
-
-def rewritten(weights, path, **training):
-    """The same weights, with another card."""
-    net = models.load(weights)
-    models.save(path, net, training=net.card["training"] | training)
-    return path
-
-
-def test_a_study_of_size_asks_for_no_more_series_than_there_are_to_train_with(monkeypatch):
-    samples = made_samples()
-    train = len(parts_for(Cell("forest"), samples)["train"])
-    monkeypatch.setattr(studies, "SIZES", (20, train, train + 1))
-    sizes = [size for size, _ in studies.study_cells("size", ["forest"], samples, Cell(""), 1)]
-    assert sizes == [20, train] and train + 1 < len(samples)
-
-
-def test_finished_weights_get_a_row_without_training(file, weights, tmp_path, monkeypatch):
-    paper = rewritten(weights, tmp_path / "paper.safetensors", recipe="paper")
-    call(
-        monkeypatch,
-        "--data",
-        file,
-        "--methods",
-        f"forest,{weights},{paper}",
-        "--split",
-        "site",
-        "--processes",
-        1,
-        "--out",
-        tmp_path / "out",
-    )
-    table = pd.read_csv(tmp_path / "out" / "scores.csv")
-    assert list(table["method"]) == ["forest", "patchnet", "patchnet-paper"]
-    card = models.load(weights).card
-    assert table.loc[1, "train_minutes"] == card["training"]["minutes"]
-    assert table.loc[1, "parameters"] == card["training"]["parameters"]
-    assert table.loc[1, "OA"] == pytest.approx(card["metrics"]["test"]["OA"])
-    assert table.loc[1, "temporal_F1"] == pytest.approx(card["metrics"]["test"]["temporal_F1"])
-
-
-@pytest.mark.parametrize(
-    "changed, split",
-    [
-        ({"split": "sample", "parts": None}, "site"),
-        ({"split": "sample", "seed": 1, "parts": None}, "sample"),
-        ("one training series was in the test part here", "site"),
-        ({"data": "other.npz"}, "site"),
-        ({"test_data": "other.npz"}, "site"),
-        ({"start": "other.safetensors"}, "site"),
-        ({"test": 0.3, "parts": None}, "site"),
-        ({"validation": 0.3, "parts": None}, "site"),
-        ({"series": {"train": 40, "validation": 10, "test": 10}, "parts": None}, "site"),
-    ],
-)
-def test_weights_that_may_have_seen_the_test_part_are_refused(
-    changed, split, file, weights, tmp_path, monkeypatch
-):
-    if changed == "one training series was in the test part here":
-        parts = dict(models.load(weights).card["training"]["parts"])
-        parts["train"] = [parts["test"][0], *parts["train"][1:]]
-        changed = {"parts": parts}
-    other = rewritten(weights, tmp_path / "other.safetensors", **changed)
-    with pytest.raises(
-        InputError, match=r"other.safetensors: trained with .* expected data samples.npz"
-    ) as error:
-        call(
-            monkeypatch,
-            "--data",
-            file,
-            "--methods",
-            other,
-            "--split",
-            split,
-            "--out",
-            tmp_path / "out",
-        )
-    assert "\n" not in str(error.value) and not (tmp_path / "out" / "scores.csv").exists()
-
-
-def test_weights_that_were_adapted_to_other_series_are_refused(
-    file, weights, tmp_path, monkeypatch
-):
-    other, net = tmp_path / "other.safetensors", models.load(weights)
-    models.save(other, net, adapted={"data": str(file)})
-    with pytest.raises(InputError, match="may have seen the test part"):
-        call(monkeypatch, "--data", file, "--methods", other, "--out", tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["--bands", "B2,B3,B4"], "bands B2, B3"),
-        (["--classes", "Open water"], "classes Spartina"),
-        (["--split", "province:A"], "trained with"),
-        (["--study", "gaps"], "--study"),
-        (["--methods", "{weights},patchnet"], "twice"),
-        (["--methods", "{weights},{weights}"], "twice"),
-        (["--methods", "nowhere.safetensors"], "nowhere.safetensors"),
-    ],
-)
-def test_weights_that_do_not_fit_the_comparison_are_refused(
-    arguments, said, file, weights, tmp_path, monkeypatch
-):
-    given = [argument.format(weights=weights) for argument in arguments]
-    with pytest.raises(InputError, match=said):
-        call(monkeypatch, "--data", file, "--methods", weights, "--out", tmp_path / "out", *given)
-
-
-def test_weights_that_score_otherwise_than_their_card_says_are_refused(
-    file, weights, tmp_path, monkeypatch
-):
-    """As when the data under this name, or the network's code, is no longer that of the
-    training.
-    """
-    other, net = tmp_path / "other.safetensors", models.load(weights)
-    net.card["metrics"]["test"]["OA"] += 0.1
-    models.save(other, net)
-    with pytest.raises(InputError, match="other.safetensors: OA"):
-        call(monkeypatch, "--data", file, "--methods", other, "--out", tmp_path / "out")
-
-
-def test_weights_without_a_split_in_their_card_are_refused(file, weights, tmp_path, monkeypatch):
-    bare = tmp_path / "bare.safetensors"
-    models.save(bare, models.build("patchnet", bands=BANDS, legend=COAST))
-    with pytest.raises(InputError, match="no split in its card"):
-        call(monkeypatch, "--data", file, "--methods", bare, "--out", tmp_path / "out")
 
 
 def test_a_file_of_exactly_the_bands_asked_for_is_compared(tmp_path, monkeypatch):
@@ -307,55 +149,6 @@ def test_every_study_ends_in_a_picture_and_a_table(study, picture, file, tmp_pat
     assert len(table) == rows[study] and table["OA"].between(0, 1).all()
     if study == "transfer":
         assert (table["train"] != table["test"]).all() and table["series"].eq(60).all()
-
-
-def test_no_site_is_on_both_sides(file):
-    samples = load_samples(file)
-    for cell in (Cell("forest", split="site"), Cell("forest", train_group="B")):
-        parts = parts_for(cell, samples)
-        site = {name: set(samples.site[rows]) for name, rows in parts.items()}
-        assert not site["train"] & site["test"] and not site["validation"] & site["test"]
-        assert not site["train"] & site["validation"]
-    assert all(name.startswith("B") for name in site["train"] | site["validation"])
-
-
-def test_fewer_training_series_leave_the_test_part_as_it_is(file):
-    samples = load_samples(file)
-    whole, few = (
-        parts_for(Cell("forest"), samples),
-        parts_for(Cell("forest", train_size=24), samples),
-    )
-    assert len(few["train"]) == 24 and len(few["validation"]) <= 20
-    assert (whole["test"] == few["test"]).all()
-    other = parts_for(Cell("forest", train_size=24, seed=1), samples)
-    assert (other["test"] == few["test"]).all() and (other["train"] != few["train"]).any()
-
-
-def test_groups_of_sites_without_provinces_go_from_west_to_east():
-    samples = made_samples(40)
-    lon = np.repeat(np.arange(20.0), 2)
-    samples = replace(
-        samples,
-        site=np.array([f"s{int(99 - 3 * value)}" for value in lon]),
-        lonlat=np.stack([lon, lon * 0], axis=1),
-    )
-    group = site_groups(samples)
-    assert len(np.unique(group)) == 6 and (np.sort(group) == group).all()
-
-
-def test_groups_without_sites_are_an_input_error():
-    with pytest.raises(InputError, match="no sites"):
-        site_groups(replace(made_samples(), site=None))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_gaps_take_whole_months_and_leave_one(share):
-    samples = made_samples()
-    gappy = with_gaps(samples, share)
-    gone = np.isnan(gappy.x)
-    assert (gone.all(axis=1) == gone.any(axis=1)).all() and not gone.all(axis=(1, 2)).any()
-    assert abs(gone.mean() - share) < 0.05 and not np.isnan(samples.x).any()
-    assert np.array_equal(gappy.x, with_gaps(samples, share).x, equal_nan=True)
 
 
 def test_the_plain_forest_is_scored_without_filter():
