@@ -127,7 +127,8 @@ def samples_for(path, card, first_month):
     """
     # Trained with --classes: the data name more classes than the weights.
     merged = OTHER_CLASS in card["legend"].names
-    options = {"first_month": first_month, "bands": card["bands"]}
+    lacking = "nan" if "without" in card else "error"  # such a network does without some bands
+    options = {"first_month": first_month, "bands": card["bands"], "absent_bands": lacking}
     samples = load_samples(path, legend=None if merged else card["legend"], **options)
     kept = [name for name in card["legend"].names if name in samples.legend.names]
     if samples.legend.names != card["legend"].names and merged and kept:
@@ -152,18 +153,20 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
     try:
         from labelling.products import parse_product
         from mapping.evidence import find_evidence
-        from stacks.stack import open_stack, pixel_at, read_series
+        from stacks.absent import open_for, with_absent
+        from stacks.stack import pixel_at, read_series
     except ImportError as error:
         raise InputError(
             f"--stack needs {error.name}; expected pip install -r mapping/requirements.txt"
         ) from error
-    stack = open_stack(path, bands=net.card["bands"], **reading)
+    stack = open_for(net.card, path, **reading)
     for text in stack.notes:
         note(text)
     x, months = read_series(stack, at)
     place = ",".join(str(round(float(degrees), 5)) for degrees in at)  # to about a metre
     if not np.isfinite(x).any():
         raise InputError(f"{path}: no observation at {place}; expected a pixel with data")
+    x = with_absent(x[None], stack.bands, net.card["bands"])[0]
     name, reason = f"{path.stem} at {place}", "a pixel of a stack"
     legend = net.card["legend"]
     known = [parse_product(text) for text in products or ()]

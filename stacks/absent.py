@@ -43,13 +43,15 @@ def missing_note(card, there):
 
 
 def with_absent(series, there, bands):
-    """Series (N, C', T) of the bands `there` -> (N, C, T) of `bands`, the others not observed."""
+    """Series (N, C', T) of the bands `there` -> (N, C, T) of `bands`, the others not observed.
+
+    Not observed is NaN in floating point, else NO_OBSERVATION.
+    """
     if tuple(there) == tuple(bands):
         return series
+    missing = np.nan if series.dtype.kind == "f" else NO_OBSERVATION
     shape = (len(series), len(bands), series.shape[2])
-    whole = np.full(
-        shape[::-1], NO_OBSERVATION, series.dtype
-    ).T  # as windows are: (T, C, N) in memory
+    whole = np.full(shape[::-1], missing, series.dtype).T  # as windows are: (T, C, N) in memory
     for number, band in enumerate(there):
         whole[:, list(bands).index(band)] = series[:, number]
     return whole

@@ -1,14 +1,20 @@
 """Maps of stacks that lack bands of the network, and of land unlike all that it was trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from stack_files import read_map, values, write_folder
+from rasterio.warp import transform
+from stack_files import CRS, GRID, read_map, values, write_folder
 
 import models
+from data_loader import save_samples
+from drawing import choice
 from mapping.pipeline import make_map
 from models.unfamiliar import learn, unfamiliarity
 from stacks.absent import missing_note, with_absent
+from tests.conftest import made_up
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 from utils.legend import URBAN
@@ -53,6 +59,24 @@ def test_weights_that_never_saw_bands_missing_refuse_in_one_line(tmp_path):
     with pytest.raises(InputError, match="expected the bands B2, B3") as error:
         make_map(folder_of(tmp_path / "six", SIX), net, tmp_path / "map")
     assert "\n" not in str(error.value) and not (tmp_path / "map").exists()
+
+
+def test_demo_draws_a_pixel_and_samples_without_the_missing_bands(tmp_path):
+    net = models.load(weights(tmp_path / "net.safetensors", without={"B5 B6 B7 B8": 0.31}))
+    x, y = GRID @ (5.5, 9.5)
+    (lon,), (lat,) = transform(CRS, "EPSG:4326", [x], [y])
+    drawn = choice.pixel_of_stack(net, folder_of(tmp_path / "six", SIX), (lon, lat))
+    rows = [BANDS.index(band) for band in SIX]
+    there = np.isfinite(drawn.x).any(axis=1)
+    assert [BANDS[i] for i in np.flatnonzero(there)] == [band for band in BANDS if band in SIX]
+    seen = STACK[:, rows, 9, 5].T
+    assert (drawn.x[rows][seen != NO_OBSERVATION] == seen[seen != NO_OBSERVATION]).all()
+    assert (drawn.predicted == models.label(net, drawn.x[None])[0][0]).all()
+    whole = made_up()
+    few = replace(whole, x=whole.x[:, rows], bands=SIX)
+    save_samples(tmp_path / "few.npz", few)
+    samples = choice.samples_for(tmp_path / "few.npz", net.card, None)
+    assert samples.bands == BANDS and np.isnan(samples.x[:, BANDS.index("B5")]).all()
 
 
 def test_two_bands_are_too_few(tmp_path):
