@@ -28,8 +28,11 @@ def draw_bands(axes, x, bands, shown):
     missing = np.isnan(x).all(axis=0)
     for month in np.flatnonzero(missing):
         axes.axvspan(month - 0.5, month + 0.5, color=MISSING, linewidth=0)
-    places = [list(bands).index(band) for band in colours]
-    values = x[places] / 1e4
+    places = {band: list(bands).index(band) for band in colours}
+    there = {band: place for band, place in places.items() if np.isfinite(x[place]).any()}
+    places = there or places  # a band that a stack lacks has no line and no name
+    colours = {band: colours[band] for band in places}
+    values = x[list(places.values())] / 1e4
     for line, colour in zip(values, colours.values(), strict=True):
         axes.plot(line, color=colour, linewidth=1.3, marker=".", markersize=4)
     seen = values[np.isfinite(values)]
