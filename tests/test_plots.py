@@ -134,6 +134,15 @@ def test_confidence_is_the_lower_mean_on_the_two_sides(date, sure):
     assert words == [f"{months(24)[date]} a -> b, {sure} %"]
 
 
+def test_confidence_of_a_change_looks_at_the_two_segments_beside_it_alone():
+    labels = np.array([0, 0, 1, 2, 2, 2, 2, 2], np.int8)
+    probabilities = np.zeros((3, 8))
+    probabilities[0, :2] = 0.9, 0.7
+    probabilities[1, 2] = 0.95
+    probabilities[2, 3:6] = 0.5, 0.6, 0.7
+    assert change_confidence(labels, probabilities) == pytest.approx([0.8, 0.6])
+
+
 def test_no_change_is_ever_said_to_be_certain():
     labels = np.repeat([0, 1], 12).astype(np.int8)
     assert changes_in_words(labels, months(24), legend_for("ab"), np.eye(2)[labels].T)[0].endswith(
