@@ -109,9 +109,11 @@ class Estimates(NamedTuple):
         Methodology 24:193-201). Franco et al. (2019, Journal of Survey Statistics and Methodology
         7:334-364) compared intervals with effective numbers and recommend Wilson's.
         """
+        freedom = np.maximum(self.points - 1, 1)
+        simple = share * (1 - share) / freedom  # variance of a simple random sample of the points
+        wider = errors_wide(self.freedom) / errors_wide(freedom)
         with np.errstate(divide="ignore", invalid="ignore"):
-            effective = share * (1 - share) / self.smoothed_error**2
-        wider = errors_wide(self.freedom) / errors_wide(self.points - 1)
+            effective = self.points * simple / self.smoothed_error**2
         return effective / np.maximum(wider, 1) ** 2
 
 

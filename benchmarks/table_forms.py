@@ -259,3 +259,18 @@ def beside_real_table(rows):
         cells = [f"{pair['real']:.3f} / {pair['simulated']:.3f}" for pair in pairs]
         lines.append([group, *cells])
     return markdown(["group", *columns], lines)
+
+
+def coverage_table(found):
+    """One row for each made-up area and size of sample: how often 95 % intervals hold the truth."""
+    lines = []
+    for (area, points), rows in found.groupby(["area", "points"], sort=False):
+        cells = [area, f"{points:,}"]
+        for held in (rows["held"], rows["held_normal"]):
+            inside = held.between(0.93, 0.97).sum()
+            cells += [f"{inside} of {len(held)}", f"{held.min():.1%} to {held.max():.1%}"]
+        lines.append(cells)
+    own, normal = "`assess.py`: 93 to 97 %", "normal: 93 to 97 %"
+    return markdown(
+        ["area", "points", own, "lowest to highest", normal, "lowest to highest"], lines
+    )

@@ -79,6 +79,9 @@ def pages():
         HERE / "README.md": results,
         ROOT / "model_data" / "README.md": card_figures(weights),
         ROOT / "dataset" / "README.md": dataset_figures(),
+        ROOT / "assessing" / "README.md": {
+            "coverage": forms.coverage_table(rows_of("assess_coverage"))
+        },
     }
 
 
