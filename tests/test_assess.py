@@ -156,6 +156,23 @@ def test_a_reference_equal_to_the_map_gives_the_maps_own_areas_and_full_accuracy
     assert (folder / "areas.png").stat().st_size > 10_000
 
 
+def test_the_error_matrix_of_the_last_month_adds_up_to_the_area(area, tmp_path):
+    _, labels, out = area
+    found = load_design(out)
+    wrong = labels.copy()
+    wrong[-1][labels[-1] == 3] = 4  # all bare soil of the last month is called impervious
+    again = write_map(tmp_path / "wrong", wrong)
+    path = truth_csv(tmp_path / "reference.csv", found, labels)
+    folder = report(out, path, map_folder=again)
+    cells = {(r["map"], r["reference"]): r for r in read_rows(folder / "error_matrix.csv")}
+    assert sum(int(cell["points"]) for cell in cells.values()) == 120
+    shares = {pair: float(cell["share"]) for pair, cell in cells.items()}
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+    missed = shares["impervious surface", "bare soil"] * found.of_strata("hectares").sum()
+    assert missed == pytest.approx(1.0, rel=1e-4)  # the clearing is 100 pixels of 0.01 ha
+    assert "| impervious surface | " in (folder / "report.md").read_text()
+
+
 def test_a_map_made_again_two_months_late_is_assessed_on_the_same_points(area, tmp_path):
     made, labels, out = area
     late = labels.copy()
@@ -190,6 +207,16 @@ def test_a_reference_that_knows_of_no_change_is_warned_of(area, tmp_path):
     stable = np.repeat(labels[:1], MONTHS, axis=0)
     path = truth_csv(tmp_path / "reference.csv", load_design(out), stable)
     assert "holds no change at all" in (report(out, path) / "report.md").read_text()
+
+
+def test_a_map_and_a_reference_without_any_change_say_how_much_change_there_can_be(tmp_path):
+    labels = np.full((MONTHS, 20, 20), 1, np.int8)
+    labels[:, 0, 0] = 3  # a class with one pixel
+    made = write_map(tmp_path / "map", labels)
+    out, found = design(made, tmp_path / "a", points=40, page=False)
+    assert [stratum["points"] for stratum in found.strata] == [39, 1]
+    text = (report(out, truth_csv(out / "reference.csv", found, labels)) / "report.md").read_text()
+    assert "No point of the sample changes" in text and "holds no change, so nothing" in text
 
 
 def test_a_map_whose_classes_stand_in_another_order_is_the_same_map(area, tmp_path):
