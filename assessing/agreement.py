@@ -31,7 +31,7 @@ def agreement(folder, one, other):
     first = first.take(rows_of(first.ids, shared))
     second = second.take(rows_of(second.ids, shared))
     title = f"# {Path(one).name} and {Path(other).name}: {len(first)} points\n"
-    text = "\n".join([title, class_text(first, second, len(design.classes)), ""])
+    text = "\n".join([title, class_text(first, second, len(design.classes)), "", ""])
     text += date_text(first, second)
     with written_whole(folder / "agreement.md") as part:
         part.write_text(text, encoding="utf-8")

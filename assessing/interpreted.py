@@ -81,7 +81,7 @@ def sample_of(design, rows):
                 f"Stratum '{each['name']}' has no point: its {each['hectares']:,.1f} ha are left "
                 f"out of every figure."
             )
-        elif count == 1:
+        elif count == 1 < each["pixels"]:
             lines.append(
                 f"Stratum '{each['name']}' has one point, which shows no variance: that of all "
                 "points stands in for it."

@@ -11,7 +11,8 @@ HOW = """
 
 - Every figure stands for the whole assessed area, not for the points: each point counts with the
   area it stands for (Stehman 2014, Int. J. Remote Sens. 35:4923-4939).
-- **±** is 1.96 standard errors, as in Olofsson et al. (2014, Remote Sens. Environ. 148:42-57).
+- **±** is 1.96 standard errors, as in Olofsson et al. (2014, Remote Sens. Environ. 148:42-57). It
+  is left out where all points agree.
 - The **95 % interval** is Wilson's, on the effective number of points. It is not symmetric close to
   0 and 1. Publish this one: benchmarks/assess_coverage.py shows how often each holds the truth.
 - User's accuracy: of the land that the map calls so, the share that is so. Producer's accuracy: of
@@ -129,7 +130,13 @@ def share(row):
         return "-"
     if math.isnan(row.margin):
         return f"{row.value:.2f} (no interval)"
-    return f"{row.value:.2f} ± {row.margin:.2f} ({row.low:.2f} to {row.high:.2f})"
+    return f"{row.value:.2f}{plus_minus(row)} ({row.low:.2f} to {row.high:.2f})"
+
+
+def plus_minus(row, form="{:.2f}".format):
+    """' ± 0.07'; nothing where all points agree, which is no proof that there is no error."""
+    agree = row.margin == 0 and row.low < row.high
+    return "" if agree else f" ± {form(row.margin)}"
 
 
 def accuracy_table(accuracies, scope):
@@ -162,7 +169,7 @@ def area_table(areas, scope):
         (
             area.name,
             hectares(area.mapped),
-            f"{hectares(area.estimated)} ± {hectares(area.margin)}",
+            hectares(area.estimated) + plus_minus(area, hectares),
             f"{hectares(area.low)} to {hectares(area.high)}",
         )
         for area in areas

@@ -214,9 +214,10 @@ def test_a_map_and_a_reference_without_any_change_say_how_much_change_there_can_
     labels[:, 0, 0] = 3  # a class with one pixel
     made = write_map(tmp_path / "map", labels)
     out, found = design(made, tmp_path / "a", points=40, page=False)
-    assert [stratum["points"] for stratum in found.strata] == [39, 1]
+    assert [stratum["points"] for stratum in found.strata] == [39, 1]  # of 399 and of 1 pixels
     text = (report(out, truth_csv(out / "reference.csv", found, labels)) / "report.md").read_text()
     assert "No point of the sample changes" in text and "holds no change, so nothing" in text
+    assert "has one point" not in text and "± 0.00 (0" not in text
 
 
 def test_a_map_whose_classes_stand_in_another_order_is_the_same_map(area, tmp_path):
@@ -374,6 +375,7 @@ def test_two_interpreters_are_compared_in_classes_and_dates(area, tmp_path):
     one = truth_csv(tmp_path / "ann.csv", found, labels)
     other = truth_csv(tmp_path / "bo.csv", found, late, only=100, interpreter="bo")
     text = agreement(out, one, other)
+    assert "|\n\n" in text  # or Markdown would take the next line into the table
     assert "100 points" in text and "100% within 1, 100% within 3" in text.replace(
         "0% within 0, ", ""
     )
