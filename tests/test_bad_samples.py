@@ -1,5 +1,7 @@
 """data_loader.py: samples that cannot be used end in one line that names the file and the cell."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,7 +136,7 @@ def dates_of(count):
         (change_scale, ["x 10^4"]),
         (change_infinite, ["infinite"]),
         (change_labels_lost, ["(59, 24)", "(60, 24)"]),
-        (change_pickle, ["pickle"]),
+        (change_pickle, ["holds pickled objects, which are refused"]),
     ],
 )
 def test_spoilt_project_file_is_named_in_one_line(tmp_path, change, words):
@@ -202,10 +204,30 @@ def test_half_a_file_is_refused(sample_file):
         load_samples(sample_file)
 
 
-def test_pickled_published_array_is_refused(tmp_path):
-    np.save(tmp_path / "train.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="pickle"):
+class Trap:
+    """An object whose pickle makes a file when it is read."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.touch, (self.file,)
+
+
+def test_code_in_a_published_array_is_refused_and_not_run(tmp_path):
+    trap = np.array([Trap(tmp_path / "sprung")], dtype=object)
+    np.save(tmp_path / "train.npy", trap, allow_pickle=True)
+    with pytest.raises(InputError, match="holds pickled objects, which are refused"):
         load_samples(tmp_path / "train.npy")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_file_of_earth_engine_that_lacks_a_column_is_named_with_it(tmp_path):
+    (tmp_path / "points").mkdir()
+    file = tmp_path / "points" / "1.csv"
+    file.write_text("bands_value,label,latitude,longitude\n{B2=1},1,24.8,118.6\n")
+    with pytest.raises(InputError, match=r"1\.csv: columns system:time_start missing"):
+        load_samples(tmp_path / "points")
 
 
 @pytest.mark.parametrize("array", [np.zeros((5, 13)), np.zeros((5, 9, 48)), np.zeros((2, 3, 4, 5))])

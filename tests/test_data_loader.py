@@ -83,6 +83,18 @@ def test_earth_engine_folder_is_the_same_as_the_packed_coast_series(shared):
     np.testing.assert_array_equal(points.site, coast.site[row])
 
 
+def test_every_label_of_earth_engine_becomes_its_class(tmp_path):
+    head = "bands_value,label,latitude,longitude,system:time_start\n"
+    words = "{" + ", ".join(f"{band}=1000" for band in BANDS) + "}"
+    folder = tmp_path / "FJ"
+    folder.mkdir()
+    for label in range(1, 7):
+        rows = [f'"{words}",{label},24.8,118.6,2020-{month:02d}' for month in range(1, 13)]
+        (folder / f"{label}.csv").write_text(head + "\n".join(rows) + "\n")
+    points = load_samples(tmp_path)
+    assert points.y[:, 0].tolist() == [0, 1, 2, -1, 3, 4] and points.legend == COAST
+
+
 def test_dates_within_months_become_monthly_medians(tmp_path, samples):
     dates = np.array(
         ["2020-01-03", "2020-01-19"] + [f"2020-{m:02d}-10" for m in range(3, 13)] + ["2021-01-01"]
