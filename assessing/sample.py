@@ -32,13 +32,14 @@ def draw_spread(strata, chosen, counts, seed):
 
     Of some random candidates, each next point is the one farthest from those that are kept.
     """
-    candidates = np.minimum(np.asarray(counts) * CANDIDATES, strata.pixels)
+    candidates = np.minimum(CANDIDATES * np.asarray(counts), strata.pixels)
     stratum, row, column = draw(strata, chosen, candidates, seed)
-    places = np.column_stack([row, column]).astype(float)
+    places = np.column_stack([row, column])
     kept = []
     for number, count in enumerate(counts):
         members = np.flatnonzero(stratum == number)
-        kept.append(members[far_apart(places[members], count)])
+        spread = far_apart(places[members], count)
+        kept.append(members[spread])
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.concatenate(kept))
     return stratum[order], row[order], column[order]
@@ -47,7 +48,7 @@ def draw_spread(strata, chosen, counts, seed):
 def far_apart(places, count):
     """Positions of `count` of the places (n, 2), each the farthest from the ones before."""
     picked = []
-    distance = np.full(len(places), np.inf)
+    distance = np.full(len(places), np.inf)  # of each place from the nearest one picked
     for _ in range(count):
         newest = int(distance.argmax())
         picked.append(newest)
@@ -59,33 +60,32 @@ def far_apart(places, count):
 
 def find(strata, chosen, stratum, rank):
     """Row and column of the pixels with these numbers among their stratum's, (n,) each."""
-    row, rank_in_row = find_rows(strata, stratum, rank)
-    column = np.full(len(rank), -1, np.int64)
-    passed = np.zeros(len(rank), np.int64)  # pixels of the stratum left of the tile, in this row
-    for tile in tiles_of(chosen.folder / LABELS):
-        here = np.flatnonzero((row >= tile.row) & (row < tile.row + tile.height))
-        if len(here) == 0:
+    row, left = find_rows(strata, stratum, rank)
+    column = np.empty(len(rank), np.int64)
+    for tile in tiles_of(chosen.folder / LABELS):  # from left to right in each row
+        down = row - tile.row
+        points = np.flatnonzero((down >= 0) & (down < tile.height))
+        if len(points) == 0:
             continue
-        lines = strata.codes_of(tile)[row[here] - tile.row]  # (points here, width)
-        members = lines == stratum[here, None]
-        number = members.cumsum(axis=1) + passed[here, None]
-        wanted = rank_in_row[here, None] + 1
-        found = members & (number == wanted)
-        hit = found.any(axis=1)
-        column[here[hit]] = tile.column + found[hit].argmax(axis=1)
-        passed[here] = number[:, -1]
+        codes = strata.codes_of(tile)
+        for point in points:
+            members = np.flatnonzero(codes[down[point]] == stratum[point])
+            if 0 <= left[point] < len(members):
+                column[point] = tile.column + members[left[point]]
+            left[point] -= len(members)
     return row, column
 
 
 def find_rows(strata, stratum, rank):
-    """Row of each numbered pixel, and its number among its stratum's pixels in that row."""
-    row, rank_in_row = np.empty(len(rank), np.int64), np.empty(len(rank), np.int64)
-    up_to = strata.per_row.cumsum(axis=0)  # (Y, H) pixels up to the end of each row
+    """Row of each numbered pixel, and how many pixels of its stratum lie left of it there."""
+    row = np.empty(len(rank), np.int64)
+    left = np.empty(len(rank), np.int64)
     for number in np.unique(stratum):
         mine = stratum == number
-        ends = up_to[:, number]
-        rows = np.searchsorted(ends, rank[mine], side="right")
-        before = ends[rows] - strata.per_row[rows, number]
+        in_row = strata.per_row[:, number]
+        up_to = in_row.cumsum()  # the end of each row
+        rows = np.searchsorted(up_to, rank[mine], side="right")
+        before = up_to[rows] - in_row[rows]
         row[mine] = rows
-        rank_in_row[mine] = rank[mine] - before
-    return row, rank_in_row
+        left[mine] = rank[mine] - before
+    return row, left

@@ -173,3 +173,21 @@ def test_the_interval_allows_for_a_rare_class_that_no_point_of_a_large_stratum_m
     area = ratio(sample, (stratum == 1) & (np.arange(280) < 277))
     high = area.share_interval()[1]
     assert high - area.value > 400 / 102_000 > 1.5 * area.margin
+
+
+def test_a_simple_random_sample_gets_wilsons_interval():
+    # 140 of 200: Wilson's interval is 0.633 to 0.759. The doubt moves it by less than 0.001.
+    sample = Sample(np.zeros(200, int), np.ones(200), np.array([1e6]), np.array([1e6]))
+    low, high = ratio(sample, np.arange(200) < 140).share_interval()
+    assert (low[0], high[0]) == pytest.approx((0.633, 0.759), abs=0.0015)
+
+
+def test_an_error_that_few_points_carry_gets_a_wider_interval():
+    # All spread lies in four points of one stratum: three degrees of freedom, and 3.18 errors.
+    stratum = np.repeat([0, 1], [200, 4])
+    pixels = np.array([100_000, 50_000])
+    sample = Sample(stratum, np.ones(204), pixels, pixels.astype(float))
+    few = ratio(sample, (stratum == 0) | (np.arange(204) < 202))
+    assert few.freedom[0] == pytest.approx(3)
+    low, high = few.share_interval()
+    assert high - low > 1.3 * 2 * few.margin
