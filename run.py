@@ -83,9 +83,19 @@ def network_flags(group):
 def recipe_flags(group):
     add = group.add_argument
     add("--recipe", choices=("modern", "paper"), default=FIRST["recipe"], help="of the training")
-    add("--epochs", type=whole_number(at_least=1), help="modern: 12; patchnet 100")
-    add("--batch-size", type=whole_number(at_least=1), help="series; modern: 64")
-    add("--learning-rate", type=number(above=0), help="modern: 0.002; patchnet 0.005")
+    add(
+        "--epochs",
+        type=whole_number(at_least=1),
+        help="modern: 12; patchnet 100, patchnet_large 80",
+    )
+    add(
+        "--batch-size", type=whole_number(at_least=1), help="series; modern: 64; patchnet_large 128"
+    )
+    add(
+        "--learning-rate",
+        type=number(above=0),
+        help="modern: 0.002; patchnet 0.005, patchnet_large 0.004",
+    )
     add("--weight-decay", type=number(at_least=0), help="modern: 0.02")
     add(
         "--patience",

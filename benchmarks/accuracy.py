@@ -198,7 +198,7 @@ def with_earlier(table, path):
     """The table, and the rows of an earlier one at `path` whose runs are not in the folder."""
     if not path.exists():
         return table
-    both = pd.concat([pd.read_csv(path, float_precision="round_trip"), table])
+    both = pd.concat([pd.read_csv(path), table])
     return both.drop_duplicates(WHICH, keep="last").sort_values(WHICH, ignore_index=True)
 
 

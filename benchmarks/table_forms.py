@@ -179,6 +179,11 @@ def plain_table(rows):
     return markdown(list(rows), text.to_numpy().tolist())
 
 
+def lost_bands(card):
+    """'B2 0.3, B11 B12 3.2': points of overall accuracy lost without each set of bands."""
+    return ", ".join(f"{names} {lost}" for names, lost in card["without"].items())
+
+
 def compare_table(rows):
     """One row for each method: the mean over the seeds, their spread, the best in bold."""
     best = rows.groupby("method")[list(NAMES)].mean().max()
@@ -274,3 +279,15 @@ def coverage_table(found):
     return markdown(
         ["area", "points", own, "lowest to highest", normal, "lowest to highest"], lines
     )
+
+
+def world_beside_table(rows):
+    """Greenness and brightness of each real set and class, real / simulated."""
+    scores = [name for name in rows if name not in ("set", "class", "climate", "source", "series")]
+    lines = []
+    for group, pair in rows.groupby(["set", "class", "climate"], sort=False):
+        by_source = pair.set_index("source")[scores]
+        real, simulated = by_source.loc["real"], by_source.loc["simulated"]
+        cells = [f"{real[name]:.2f} / {simulated[name]:.2f}" for name in scores]
+        lines.append([*group, *cells])
+    return markdown(["set", "class", "climate", *scores], lines)

@@ -47,7 +47,7 @@ def main():
 def pages():
     """What stands between which markers: dict of file -> dict of marker -> text."""
     accuracy, gaps, speed = rows_of("accuracy"), rows_of("robustness"), rows_of("speed")
-    weights = models.load(ROOT / "model_data" / "urban.safetensors").card
+    weights, world = (card_of(name) for name in ("urban", "world"))
     compared = {name: rows_of(f"compare_{name}") for name in ("coast", "urban")}
     decoding = rows_of("decoding")
     results = {
@@ -77,12 +77,19 @@ def pages():
     return {
         ROOT / "README.md": root,
         HERE / "README.md": results,
-        ROOT / "model_data" / "README.md": card_figures(weights),
+        ROOT / "model_data" / "README.md": card_figures(weights) | world_figures(world),
         ROOT / "dataset" / "README.md": dataset_figures(),
         ROOT / "assessing" / "README.md": {
             "coverage": forms.coverage_table(rows_of("assess_coverage"))
         },
+        ROOT / "dataset" / "world.md": {
+            "beside_real": forms.world_beside_table(rows_of("world_beside_real"))
+        },
     }
+
+
+def card_of(name):
+    return models.load(ROOT / "model_data" / f"{name}.safetensors").card
 
 
 def rows_of(name):
@@ -107,7 +114,17 @@ def card_figures(card):
         "scores": forms.markdown(["score", "test part"], scores),
         "training": forms.markdown(["what", "how"], training_facts(card)),
         "real": forms.plain_table(rows_of("simulated_on_real")),
+        "urban_without": forms.lost_bands(card),
     }
+
+
+def world_figures(card):
+    """What the card of the weights for all land shows: dict of marker -> text."""
+    tables = {"world": "world", "world_urban": "world_urban", "left_out": "world_left_out"}
+    test = card["metrics"]["test"]
+    scores = [f"{label} {test[name]:.3f}" for name, label in forms.NAMES.items()]
+    figures = {"world_scores": ", ".join(scores), "world_without": forms.lost_bands(card)}
+    return figures | {name: forms.plain_table(rows_of(of).round(3)) for name, of in tables.items()}
 
 
 def training_facts(card):

@@ -99,11 +99,14 @@ def band_weights():
     return wavelengths[keep], weights[keep] / weights[keep].sum(0)
 
 
-def grow(rng, kind):
+def grow(rng, kind, **traits):
     """Run PROSAIL for PLANTS plants of a type: the table of four-stream terms, (P, LAI, senescence,
     sun, 7, 10).
+
+    traits: ranges of `Traits` in place of those of the type.
     """
-    return np.stack([_grow_one(rng, TYPES[kind]) for _ in range(PLANTS)])
+    ranges = TYPES[kind]._replace(**traits)
+    return np.stack([_grow_one(rng, ranges) for _ in range(PLANTS)])
 
 
 def _grow_one(rng, ranges):

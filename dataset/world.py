@@ -135,7 +135,7 @@ def _rain(rng, climate, phase):
     rainless = (climate.seasonal > 0.9) * 0.15
     sharp = 1 + climate.seasonal * (1.35 * crest - 0.05 - rainless)
     amount = climate.rain / 12 * np.clip(sharp, 0.02, None) * rng.lognormal(0, 0.15)
-    year = rng.lognormal(0, 0.2, MONTHS // 12 + 1).repeat(12)[:MONTHS]
+    year = rng.lognormal(0, 0.28, MONTHS // 12 + 1).repeat(12)[:MONTHS]
     return amount * year * rng.lognormal(-0.13, 0.5, MONTHS)
 
 

@@ -73,7 +73,7 @@ def fields(each, table, system, ground, grass, lake):
     leaf_area, green, stubble, flood = growing(each, system)
     if rain_fed:
         leaf_area *= 0.45 + 0.55 * each.site.growth
-    weeds = _weeds(each, leaf_area, stubble, rain_fed)
+    weeds = _weeds(each, leaf_area, stubble, flood, rain_fed)
     total = np.maximum(leaf_area, weeds)
     total = total + each.uniform(0.1, 0.8) * stubble
     weedy = (weeds >= leaf_area) & (weeds > 0.15)
@@ -87,15 +87,24 @@ def fields(each, table, system, ground, grass, lake):
     return mixed(crop, grass, margin)
 
 
-def _weeds(each, leaf_area, stubble, rain_fed):
+def _weeds(each, leaf_area, stubble, tilled, rain_fed):
     """Leaf area of weeds, and of catch crops after the harvest in cool climates, (n, T)."""
-    growth = each.site.growth
-    weeds = growth * each.uniform(0, 0.9 if rain_fed else 0.45)
-    cool = each.site.climate.warmth[0] < 14
-    catch = each.chance(0.5) & (not rain_fed) & cool
+    weeds = each.site.growth * each.uniform(0, 0.9 if rain_fed else 0.45)
+    climate = each.site.climate
+    cool = climate.warmth[0] < 14
+    catch = each.chance(0.65 if climate.rain > 550 else 0.3) & (not rain_fed) & cool
     empty = (stubble.cumsum(1) > 0) & (leaf_area < 0.4)
-    sown = growth * each.uniform(0.5, 2.5)
+    stands = _established(empty) * (1 - tilled)
+    stands = stands * np.clip((each.site.temperature + 8) / 10, 0.15, 1)  # frost thins it
+    sown = stands * each.uniform(0.8, 3.8)
     return np.where(catch & empty, sown, weeds)
+
+
+def _established(empty):
+    """How far a catch crop has grown, 0 to 1, (n, T): it takes three months on empty fields."""
+    month = np.arange(empty.shape[1])
+    since = month - np.maximum.accumulate(np.where(empty, 0, month), axis=1)
+    return np.clip(since / 3, 0, 1)
 
 
 def growing(each, system):

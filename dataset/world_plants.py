@@ -35,12 +35,12 @@ def _grass(each, managed, coarse):
     before = growth[np.maximum(np.arange(months) - 1, 0)]
     lasting = 0.6 * growth + 0.4 * before  # grass stays a while
     green = lasting ** each.uniform(0.6, 1.6)
-    full = each.either(managed, (1.5, 4.5), (0.7, 3.5))
+    full = each.either(managed, (1.5, 5.5), (0.7, 3.5))
     full = full * np.clip(0.4 + 0.8 * growth.mean(), 0.5, 1)  # short where growth is short
     rest = each.either(managed, (0.25, 0.6), (0.3, 0.8))
     leaf_area = full * (rest + (1 - rest) * green)
     cut = each.chance(0.2, months) * managed
-    cut = cut * each.uniform(0.2, 0.8, months)
+    cut = cut * each.uniform(0.2, 0.9, months)
     leaf_area = leaf_area * (1 - cut * green)
     greenest, always = np.where(managed, 1.15, 0.95), np.where(managed, 0.12, 0.0)
     dead = 1 - green * greenest - always
@@ -98,7 +98,8 @@ def woodland(each, plants, ground, grass):
     floor = ground * each.uniform(0.4, 0.8)[..., None]
     crowns = trees(each, plants, floor, (2.2, 6.5))
     sun = shadow_length(each.site.sun_zenith) / shadow_length(35)
-    shade = each.uniform(0.1, 0.42) * np.clip(sun, 0.6, 1.6)
+    shade = each.uniform(0.18, 0.52) * np.clip(sun, 0.6, 1.6)
+    shade = np.minimum(shade, 0.75)
     sparse = each.chance(0.7 * each.site.climate.open_wood)
     cover = each.either(sparse, (0.5, 0.88), (0.88, 1))
     return mixed(grass, self_shaded(crowns, shade), cover)

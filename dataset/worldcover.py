@@ -16,6 +16,7 @@ from dataset.world_crops import cropland
 from dataset.world_plants import grassland, woodland
 
 PLANTS_AT_HAND = 48  # of each type, from which sites draw theirs
+DEAD_LEAF = (0.0, 0.12)  # share of its water that it keeps: straw is bright in B11 and B12
 METAL = ("bright metal roof", "grey metal roof", "blue steel roof")
 
 
@@ -26,14 +27,14 @@ def library():
     times = range(PLANTS_AT_HAND // PLANTS)
     found = {}
     for kind in canopy.TYPES:
-        found[kind] = np.concatenate([canopy.grow(rng, kind) for _ in times])
+        found[kind] = np.concatenate([canopy.grow(rng, kind, dry=DEAD_LEAF) for _ in times])
     return found
 
 
 def covers(each):
     """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10)."""
     plants = {kind: table[each.rng.choice(len(table), PLANTS)] for kind, table in library().items()}
-    ground = soil(each, gain=(0.65, 1.0))
+    ground = soil(each, gain=(0.5, 0.9))
     grass = grassland(each, plants, ground)
     wood = woodland(each, plants, ground, grass)
     lake = water(each, ground)
@@ -50,25 +51,32 @@ def soil(each, *, gain):
     kinds = spectra.draw(each.rng, "soil", 2)  # (2, 10)
     second = each.chance(0.3)[:, 0]
     dry = kinds[second.astype(int)] * each.lognormal(0.12)
-    dry = dry * each.uniform(*gain)
+    dry = np.minimum(dry * each.uniform(*gain) * _slope(each), 0.9)
     saturated = dry * np.where(surfaces.SHORT_WAVE_INFRARED, 0.38, 0.55)
-    moisture = np.clip(0.55 * each.site.wetness + each.normal(0.1), 0, 1)
+    moisture = np.clip(0.35 * each.site.wetness + each.normal(0.1), 0, 1)
     decay = np.where(surfaces.SHORT_WAVE_INFRARED, 3.0, 2.3)
     ground = surfaces.moist(dry, saturated, moisture, decay)
     return surfaces.clods(each, ground, (0, 0.5), 0.22)
 
 
+def _slope(each):
+    """Gain of each band, (n, 10), 1 in the near infrared: field ground rises more than samples in
+    the laboratory, at some sites more than at others.
+    """
+    return (surfaces.CENTRES / 833) ** (each.rng.normal(0.1, 0.12) + each.normal(0.06))
+
+
 def bare(each, plants):
     """Open ground: soil, sand or rock, with up to a quarter of plants."""
-    return mixed(soil(each, gain=(0.65, 1.1)), plants, each.some_uniform(0.6, 0, 0.25))
+    return mixed(soil(each, gain=(0.5, 1.05)), plants, each.some_uniform(0.6, 0, 0.25))
 
 
 def impervious(each, green):
     """Built materials, measured or those of the urban set, that glare; up to half are gardens."""
     urban = surfaces.impervious(each, green)
     measured = surfaces.in_shade(each, _materials(each), 0.5, 0.6)
-    built = np.where(each.chance(0.4)[..., None], urban, measured)
-    return mixed(_glaring(each, built), green, each.some_uniform(0.5, 0, 0.5))
+    built = np.where(each.chance(0.4)[..., None], urban, measured) * _slope(each)[:, None]
+    return mixed(_glaring(each, built), green, each.some_uniform(0.65, 0, 0.55))
 
 
 def _materials(each):

@@ -3,12 +3,14 @@
 import json
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import run
-from benchmarks import accuracy, decoding, house, robustness, table_forms, tables
+from benchmarks import accuracy, decoding, house, robustness, table_forms, tables, world_beside_real
 from tests.conftest import ROOT, make_samples
+from utils.bands import BANDS
 from utils.errors import InputError
 
 
@@ -147,6 +149,18 @@ def test_means_and_spreads_in_the_tables_are_right():
     assert second.startswith("| `a` | 0.9250 ± 0.0354 |") and "| 0.50 ± 0.00 | 1,000 |" in second
     one = table_forms.accuracy_table(rows[rows["seed"] == 0]).splitlines()[2]
     assert "| 0.8000 |" in one and "±" not in one
+
+
+def test_the_world_beside_real_series_is_read_in_the_month_with_the_lowest_ndvi():
+    series = np.full((3, 10, 14), 1000.0)
+    series[:, BANDS.index("B8")] = 3000.0
+    series[:, BANDS.index("B8"), 5] = 1500.0
+    series[:, BANDS.index("B11"), 5] = 2500.0
+    series[:, :, 7] = np.nan
+    series[:, BANDS.index("B8"), 13] = 500.0  # after the first year
+    found = world_beside_real.medians(series)
+    assert found["NDVI low"] == pytest.approx(0.2) and found["NDVI high"] == pytest.approx(0.5)
+    assert (found["B8"], found["B11"]) == pytest.approx((0.15, 0.25))
 
 
 def test_house_counts_code_and_not_comments_or_docstrings(tmp_path):

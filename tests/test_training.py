@@ -119,7 +119,7 @@ def test_augmentation_changes_neither_its_input_nor_the_pairing_of_months_and_la
     new_x, new_y = AUGMENTATIONS[name](x, y)
     assert torch.equal(x, x_before) and torch.equal(y, y_before)
     assert new_x.shape[-1] == new_y.shape[-1] >= 12
-    if name in ("flip", "gaps", "crop", "splice"):
+    if name in ("flip", "gaps", "crop", "crop_to_year", "splice", "splice_few"):
         seen = torch.isfinite(new_x[:, 0])
         assert torch.equal(new_x[:, 0][seen], (new_y.float() * 1000 + 2000)[seen]) and seen.any()
 
@@ -394,6 +394,14 @@ def test_recipes_differ_where_they_say():
     for changes in ({"epochs": 0}, {"batch_size": 0}, {"augment": ("magic",)}):
         with pytest.raises(InputError):
             settings_of("modern", "fcn", **changes)
+
+
+def test_half_of_the_short_windows_are_of_a_year_or_two():
+    torch.manual_seed(0)
+    x, y = torch.zeros(1, 1, 48), torch.zeros(1, 48)
+    lengths = torch.tensor([AUGMENTATIONS["crop_to_year"](x, y)[1].shape[-1] for _ in range(800)])
+    assert lengths.min() == 12 and lengths.max() == 48
+    assert 0.32 < (lengths <= 24).float().mean() < 0.43
 
 
 def test_splicing_makes_changes_of_stable_series():

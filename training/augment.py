@@ -10,6 +10,8 @@ from functools import partial
 
 import torch
 
+YEAR = 12  # months
+
 
 def flip(x, y):
     """Half of the series backwards in time, as published: a transition then also teaches its
@@ -87,7 +89,25 @@ def crop(x, y, shortest=0.5):
     length = max(12, round(t * (shortest + (1 - shortest) * draw[1])))
     if draw[0] < 0.5 or length >= t:
         return x, y
-    start = int(draw[2] * (t - length + 1))
+    return window(x, y, length, draw[2])
+
+
+def crop_to_year(x, y, share=0.75):
+    """A window of the months in most batches, as often of one to two years as of two to four.
+
+    Who maps an area often has a year or two.
+    """
+    t = x.shape[-1]
+    draw = torch.rand(3).tolist()
+    length = round(YEAR * (t / YEAR) ** draw[1])
+    if draw[0] > share or length >= t:
+        return x, y
+    return window(x, y, length, draw[2])
+
+
+def window(x, y, length, place):
+    """So many months of series (B, C, T) and labels (B, T); place: 0 the first, 1 the last."""
+    start = int(place * (x.shape[-1] - length + 1))
     return x[..., start : start + length], y[..., start : start + length]
 
 
@@ -147,5 +167,6 @@ AUGMENTATIONS = {
     "bands": bands,
     "weather": weather,
     "splice": splice,
-    "crop_to_year": partial(crop, shortest=0.25),  # of four years: down to one
+    "splice_few": partial(splice, share=0.2),
+    "crop_to_year": crop_to_year,
 }
