@@ -68,6 +68,20 @@ def test_change_dates_are_late_when_positive_and_nearest_first():
     assert change_date_errors(true, predicted, window=1).tolist() == [-1]
 
 
+@pytest.mark.parametrize("late, found", [(-7, []), (-6, [-6]), (6, [6]), (7, [])])
+def test_a_change_half_a_year_off_counts_and_one_farther_off_does_not(late, found):
+    true, predicted = np.zeros((2, 1, 24), np.int8)
+    true[0, 12:], predicted[0, 12 + late :] = 1, 1
+    assert change_date_errors(true, predicted).tolist() == found
+
+
+@pytest.mark.parametrize("late, matched", [(-2, 0), (-1, 1), (0, 1), (1, 1), (2, 0)])
+def test_a_transition_one_month_off_is_found_and_one_two_months_off_is_not(late, matched):
+    true, predicted = np.zeros((2, 1, 24), np.int8)
+    true[0, 12:], predicted[0, 12 + late :] = 1, 1
+    assert transition_scores(true, predicted, K)["matched"].tolist() == [matched]
+
+
 def test_over_segmentation_lowers_segment_scores_more_than_accuracy():
     true = np.repeat(np.array([[0, 1]], np.int8), 12, axis=1)
     predicted = true.copy()
