@@ -49,8 +49,8 @@ PARTS = ("train", "validation", "test")
 FOLDS = (("flanders",), ("east_africa",), ("roraima",), ("rondonia", "rondonia_7bands"))
 
 
-def main():
-    parser = Parser(description=__doc__)
+def make_parser():
+    parser = Parser(__doc__)
     parser.add_argument("--shared", default="../shared/data", type=Path, help="real series")
     parser.add_argument("--simulated", default=HERE / "runs" / "world.npz", type=Path)
     parser.add_argument("--weights", default="model_data/world.safetensors", type=Path)
@@ -58,7 +58,11 @@ def main():
     parser.add_argument("--train", action="store_true", help="train on all, and write --weights")
     parser.add_argument("--epochs", type=whole_number(at_least=1), default=SETTINGS.epochs)
     parser.add_argument("--width", type=whole_number(at_least=4), default=96)
-    args = parser.parse_args()
+    return parser
+
+
+def main():
+    args = make_parser().parse_args()
     if args.leave_out:
         leave_out(args)
     if args.train:

@@ -138,11 +138,8 @@ def test_a_point_with_two_classes_in_one_month_cannot_be_told(area, tmp_path, ca
     assert f"({is_right.sum()} have two classes in one month)" in capsys.readouterr().out
 
 
-def broken_sources(folder, out):
-    """Files that cannot stand for an interpreter: name -> (path, what the line must say)."""
-    side = half(out, 0)
-    label = {"class": ["woodland"]}
-    wood = [np.array(["woodland"], object)]
+def broken_rasters(folder):
+    """Files that hold no classes: name -> (path, what the line must say)."""
     with rasterio.open(
         folder / "float.tif",
         "w",
@@ -153,16 +150,25 @@ def broken_sources(folder, out):
         raster.write(np.zeros((1, 4, 4), np.float32))
     (folder / "text.geojson").write_text(json.dumps({"hello": 1}))
     (folder / "notes.tif").write_text("no raster")
+    return {
+        "float": (folder / "float.tif", "holds float32"),
+        "no raster": (folder / "notes.tif", "cannot be read"),
+        "no layer": (folder / "text.geojson", "cannot be read"),
+        "missing": (folder / "gone.gpkg", "not found"),
+    }
+
+
+def broken_polygons(folder, out):
+    """Polygons that cannot stand for an interpreter: name -> (path, what the line must say)."""
+    side = half(out, 0)
+    label = {"class": ["woodland"]}
+    wood = [np.array(["woodland"], object)]
     far = shapely.transform(side, lambda at: at + 1e5)
     point = shapely.points(*side.centroid.coords[0])
     pyogrio.raw.write(
         folder / "nowhere.gpkg", [shapely.to_wkb(side)], wood, ["class"], geometry_type="Polygon"
     )
     return {
-        "float": (folder / "float.tif", "holds float32"),
-        "no raster": (folder / "notes.tif", "cannot be read"),
-        "no layer": (folder / "text.geojson", "cannot be read"),
-        "missing": (folder / "gone.gpkg", "not found"),
         "no CRS": (folder / "nowhere.gpkg", "no coordinate reference system"),
         "far away": (write_polygons(folder / "far.gpkg", [far], **label), "no point"),
         "points": (write_polygons(folder / "point.gpkg", [point], **label), "expected polygons"),
@@ -191,7 +197,8 @@ def broken_sources(folder, out):
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_a_source_that_cannot_be_used_ends_in_one_line(area, tmp_path):
     out = area[2]
-    for name, (path, words) in broken_sources(tmp_path, out).items():
+    broken = broken_rasters(tmp_path) | broken_polygons(tmp_path, out)
+    for name, (path, words) in broken.items():
         with pytest.raises(InputError) as error:
             fill_reference(out, path, overwrite=True)
         assert words in str(error.value) and "\n" not in str(error.value), name
