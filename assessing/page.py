@@ -7,7 +7,7 @@ of their numbers, and the numbers were given at random.
 
 import math
 import shutil
-import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from assessing.stacks import chip, inside
 from pages.packing import copy_files, write_script
 from utils.bands import NO_OBSERVATION
 from utils.files import written_whole
+from utils.workers import cores
 
 WEB = Path(__file__).parent / "web"
 FILES = ("page.css", "start.js", "work.js", "draw.js", "page.js")
@@ -39,21 +40,30 @@ def write_page(out, design, stack):
     page = out / "page"
     (page / "points").mkdir(parents=True)
     copy_files(page, [WEB / name for name in FILES])
-    series = []
     places = list(zip(*(design.points[name] for name in ("id", "row", "column"))))
-    for number, row, column in tqdm(places, unit="point", desc="page"):
-        pixels = chip(stack, design.months, row, column, SIDE)
-        within = inside(stack, row, column, SIDE)
-        middle = pixels[:, :, SIDE // 2, SIDE // 2].T  # (C, T)
-        series.append(middle)
-        write_point(page / "points", number, middle)
-        for name, bands in COMPOSITES.items():
-            colours = composite(pixels, stack.bands, bands)
-            picture = Image.fromarray(contact_sheet(colours, within))
-            picture.save(page / "points" / f"{number}_{name}.png")
+
+    def draw(place):
+        return draw_point(page / "points", stack, design.months, *place)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        drawn = pool.map(draw, places)
+        series = list(tqdm(drawn, total=len(places), unit="point", desc="page"))
     write_series(out / SERIES, np.array(series), design, stack.bands)
     write_script(page / "design.js", "design", shown(design, stack.bands))
     shutil.copyfile(WEB / "index.html", out / "index.html")
+
+
+def draw_point(folder, stack, months, number, row, column):
+    """Write the pictures and the series of a point into a folder; returns its series (C, T)."""
+    pixels = chip(stack, months, row, column, SIDE)
+    within = inside(stack, row, column, SIDE)
+    for name, bands in COMPOSITES.items():
+        colours = composite(pixels, stack.bands, bands)
+        picture = Image.fromarray(contact_sheet(colours, within))
+        picture.save(folder / f"{number}_{name}.png")
+    middle = pixels[:, :, SIDE // 2, SIDE // 2].T
+    write_point(folder, number, middle)
+    return middle
 
 
 def composite(pixels, there, wanted):
@@ -134,12 +144,13 @@ def stretch(values):
     From the months' own 2nd and 98th percentiles. The bright end is that of a usual month, so that
     a cloudy one does not darken the rest. The dark end is that of dark months, as in winter.
     """
-    months = len(values)
-    flat = values.reshape(months, 3, -1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # months and bands that were not observed
-        darkest, brightest = np.nanpercentile(flat, (2, 98), axis=2)  # (T, 3) each
-        low = np.nanquantile(darkest, 0.15, axis=0)  # (3,)
-        high = np.nanmedian(brightest, axis=0)
+    low, high = np.zeros(3), np.zeros(3)
+    for colour in range(3):
+        pixels = values[:, colour].reshape(len(values), -1)  # (T, side * side)
+        seen = pixels[~np.isnan(pixels).all(axis=1)]
+        if len(seen):
+            darkest, brightest = np.nanpercentile(seen, (2, 98), axis=1)
+            low[colour] = np.quantile(darkest, 0.15)
+            high[colour] = np.median(brightest)
     span = np.maximum(1.3 * (high - low), NARROWEST)
     return low[:, None, None], (low + span)[:, None, None]
