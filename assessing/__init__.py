@@ -8,6 +8,8 @@ allocation      how many points each stratum gets
 sample          which pixels: a simple random sample without replacement in each stratum
 design          all of these in their order; `design.json`, `points.csv`, `points.gpkg`
 page            the page on which an interpreter says what each point was, without seeing the map
+fill            ground truth (known.py: samples, rasters; parcels.py: polygons) as a reference file
+interpreted     a reference file -> the points that count, and what to warn of
 estimators      a sample -> shares, areas and ratios with their intervals
 accuracy, dates what is estimated: classes, transitions, change, months of change
 agreement       two interpreters

@@ -23,13 +23,12 @@ def agreement(folder, one, other):
     folder = Path(folder)
     design = load_design(folder)
     first, second = (told_points(design, path) for path in (one, other))
-    shared = np.intersect1d(first.ids, second.ids)
+    shared, rows, other_rows = np.intersect1d(first.ids, second.ids, return_indices=True)
     if len(shared) == 0:
         raise InputError(
             f"{other}: shares no point with {one}; expected points that both have told"
         )
-    first = first.take(rows_of(first.ids, shared))
-    second = second.take(rows_of(second.ids, shared))
+    first, second = first.take(rows), second.take(other_rows)
     title = f"# {Path(one).name} and {Path(other).name}: {len(first)} points\n"
     text = "\n".join([title, class_text(first, second, len(design.classes)), "", ""])
     text += date_text(first, second)
@@ -44,12 +43,6 @@ def told_points(design, path):
     ids = design.column("id")
     reference = read_reference(path, design.months, design.classes, ids)
     return reference.take(reference.confidence != CANNOT_TELL)
-
-
-def rows_of(ids, wanted):
-    """Positions of the wanted ids."""
-    order = np.argsort(ids)
-    return order[np.searchsorted(ids[order], wanted)]
 
 
 def class_text(first, second, classes):

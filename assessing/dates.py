@@ -32,30 +32,30 @@ class Dates(NamedTuple):
 
 def pairs(true, mapped, apart):
     """Lags of the pairs of true and mapped change months, at most `apart` months apart."""
-    lags = np.subtract.outer(mapped, true)  # (mapped, true)
-    order = np.argsort(np.abs(lags), axis=None, kind="stable")
-    closest_first = np.column_stack(np.unravel_index(order, lags.shape))
-    used_mapped, used_true, found = set(), set(), []
-    for one, other in closest_first.tolist():
-        lag = lags[one, other]
-        if abs(lag) > apart:
+    candidates = sorted((abs(late - month), late, month) for late in mapped for month in true)
+    used_mapped, used_true, lags = set(), set(), []
+    for distance, late, month in candidates:  # closest first
+        if distance > apart:
             break
-        if one in used_mapped or other in used_true:
+        if late in used_mapped or month in used_true:
             continue
-        used_mapped.add(one)
-        used_true.add(other)
-        found.append(lag)
-    return np.array(found, int)
+        used_mapped.add(late)
+        used_true.add(month)
+        lags.append(late - month)
+    return np.array(lags, int)
 
 
 def dates_of(mapped, reference, apart=12):
     """Dates of labels mapped and reference, (n, T)."""
     true, found = change_months(reference), change_months(mapped)
-    near = np.zeros((len(true), len(WITHIN)))
-    paired, lag, distance = (np.zeros(len(true)) for _ in range(3))
+    count = len(true)
+    near = np.zeros((count, len(WITHIN)))
+    paired, lag, distance = np.zeros((3, count))
     both = true.any(axis=1) & found.any(axis=1)
     for point in np.flatnonzero(both):
-        lags = pairs(np.flatnonzero(true[point]), np.flatnonzero(found[point]), apart)
+        months = np.flatnonzero(true[point]).tolist()
+        mapped_months = np.flatnonzero(found[point]).tolist()
+        lags = pairs(months, mapped_months, apart)
         lengths = np.abs(lags)
         near[point] = [(lengths <= within).sum() for within in WITHIN]
         paired[point] = len(lags)
