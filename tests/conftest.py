@@ -107,6 +107,14 @@ def maps(tmp_path_factory):
     return make_maps(tmp_path_factory.mktemp("map"))
 
 
+@pytest.fixture(scope="session")
+def large(tmp_path_factory):
+    """A map of several tiles; see map_files.py."""
+    from tests.map_files import make_large
+
+    return make_large(tmp_path_factory.mktemp("large"))
+
+
 def run_script(*arguments, cwd=ROOT, **environment):
     """Run one of the scripts as a user does; returns the finished process, its output as text."""
     command = [sys.executable, str(ROOT / arguments[0]), *map(str, arguments[1:])]

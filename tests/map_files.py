@@ -1,6 +1,7 @@
 """What the tests of map.py share: a stack, maps of it, and a way to draw one."""
 
 import numpy as np
+import pytest
 from stack_files import CRS, GRID, read_map, save_network, values, write_folder, write_zarr
 
 import map as map_script
@@ -64,3 +65,16 @@ def drawn_by_level(tmp_path, monkeypatch, classes, *flags, transform=GRID, crs=C
     return draw(
         tmp_path / "monthly", save_network(tmp_path / "net.safetensors"), tmp_path / "out", *flags
     )
+
+
+def make_large(folder):
+    """A map of several tiles whose classes change in blocks of 20 x 20 pixels."""
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, 6, (12, 26, 27))
+    for month in range(1, 12):
+        stays = rng.random((26, 27)) < 0.8
+        blocks[month][stays] = blocks[month - 1][stays]
+    classes = blocks.repeat(20, axis=1).repeat(20, axis=2)  # 520 x 540 pixels
+    with pytest.MonkeyPatch.context() as patch:
+        drawn_by_level(folder, patch, classes, "--curves", 5000)
+    return folder / "out"

@@ -1,41 +1,29 @@
-"""The page and the polygons of a map: what a user would meet if one of these broke is in the name.
+"""The page of a map: what a user would meet if one of these broke is in the name.
 
 The page is opened from its file in a real browser, Debian's Chromium without a window.
 """
 
 import json
 import shutil
-import sqlite3
 import time
-from contextlib import closing
 from types import SimpleNamespace
 from urllib.parse import quote
 
 import numpy as np
-import pyogrio
 import pytest
 import rasterio
-import shapely
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from stack_files import CRS, FIRST, GRID, save_network, values, write_folder
+from stack_files import CRS, GRID, save_network, values, write_folder
 
 import map as map_script
 from compositing import composite
-from mapping.events import Store, find_events
-from mapping.pixels import changes_of
-from mapping.polygons import write_polygons
-from mapping.products import products_for
 from mapping.unfinished import link_to_page
-from mapping.windows import windows_of
 from stacks.lonlat import lonlat_grid
 from tests.conftest import ROOT
-from tests.test_map import drawn_by_level
+from tests.map_files import drawn_by_level
 from utils.errors import InputError
 from utils.legend import URBAN, Legend
-from utils.words import change_confidence
 
 WAIT = 60  # seconds that a page may take before a test fails
 
@@ -140,37 +128,6 @@ def scenes(tmp_path_factory, shared):
     bbox = (3.0194, 50.8132, 3.0283, 50.8188)
     composite(stack, bbox=bbox, months="2017-08:2018-11", catalog=catalogue)
     return draw(stack, ROOT / "model_data" / "world.safetensors", folder / "map")
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory):
-    """A map of several tiles whose classes change in blocks of 20 x 20 pixels."""
-    folder = tmp_path_factory.mktemp("large")
-    rng = np.random.default_rng(0)
-    blocks = rng.integers(0, 6, (12, 26, 27))
-    for month in range(1, 12):
-        stays = rng.random((26, 27)) < 0.8
-        blocks[month][stays] = blocks[month - 1][stays]
-    classes = blocks.repeat(20, axis=1).repeat(20, axis=2)  # 520 x 540 pixels
-    with pytest.MonkeyPatch.context() as patch:
-        drawn_by_level(folder, patch, classes, "--curves", 5000)
-    return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def known(tmp_path_factory):
-    """A map with five events: one across four tiles, one of two months, one of a single pixel."""
-    classes = np.zeros((14, 520, 530), np.int16)
-    classes[5:, 500:515, 400:527] = 3  # across the tiles' edges: water to bare soil ...
-    classes[9:, 505:510, 410:510] = 4  # ... and built on later, within
-    classes[6:, 100:110, 100:110] = 1
-    classes[7:, 100:110, 110:120] = 1  # a month later, beside it: the same event
-    classes[9:, 100:110, 120:130] = 1  # two months later: another
-    classes[4:, 300, 300] = 5  # a single pixel
-    folder = tmp_path_factory.mktemp("known")
-    with pytest.MonkeyPatch.context() as patch:
-        drawn_by_level(folder, patch, classes)
-    return folder / "out"
 
 
 def pixels_of(out, name="labels"):
@@ -430,175 +387,7 @@ def test_places_are_right_to_a_metre_over_a_whole_tile():
     assert max(apart) < 1
 
 
-# ---------------------------------------------------------------- polygons
-
-
-def read_polygons(out):
-    """Fields and polygons of the change events of a map."""
-    meta, _, found, fields = pyogrio.raw.read(out / "changes.gpkg", layer="changes")
-    fields = dict(zip(meta["fields"], fields))
-    order = np.argsort(fields["event"])  # they stand in the file tile by tile
-    fields = {name: values[order] for name, values in fields.items()}
-    return fields, shapely.from_wkb(found)[order], meta
-
-
-def test_hectares_and_pixels_of_the_events_are_those_of_the_summary(large):
-    fields, polygons, meta = read_polygons(large)
-    rows = [line.split(",") for line in (large / "summary.csv").read_text().splitlines()]
-    changed = [row for row in rows if row[0] == "transition"]
-    assert fields["pixels"].sum() == sum(int(row[5]) for row in changed)
-    total = sum(float(row[6]) for row in changed)
-    assert fields["hectares"].sum() == pytest.approx(total, rel=1e-4)
-    assert meta["crs"] == CRS and shapely.is_valid(polygons).all()
-    assert shapely.area(polygons) == pytest.approx(fields["pixels"] * 100.0)  # square metres
-    for kind in {(row[3], row[4]) for row in changed}:
-        mine = (fields["from_class"] == kind[0]) & (fields["to_class"] == kind[1])
-        assert fields["pixels"][mine].sum() == sum(
-            int(row[5]) for row in changed if (row[3], row[4]) == kind
-        )
-
-
-def test_all_known_events_are_found_and_none_is_cut_at_a_tile(known):
-    fields, polygons, _ = read_polygons(known)
-    rows = [
-        tuple(row)
-        for row in zip(
-            *(
-                fields[name].tolist()
-                for name in (
-                    "change",
-                    "first_month",
-                    "median_month",
-                    "last_month",
-                    "pixels",
-                    "next_event",
-                    "next_change",
-                )
-            )
-        )
-    ]
-    to = "\N{RIGHTWARDS ARROW}"
-    assert rows == [
-        (f"water {to} cropland", "2019-06", "2019-06", "2019-06", 1, 0, None),
-        (
-            f"water {to} bare soil",
-            "2019-07",
-            "2019-07",
-            "2019-07",
-            15 * 127,
-            5,
-            f"2019-11 bare soil {to} impervious surface",
-        ),
-        (f"water {to} woodland", "2019-08", "2019-08", "2019-09", 200, 0, None),
-        (f"water {to} woodland", "2019-11", "2019-11", "2019-11", 100, 0, None),
-        (f"bare soil {to} impervious surface", "2019-11", "2019-11", "2019-11", 500, 0, None),
-    ]
-    assert fields["hectares"] == pytest.approx(fields["pixels"] * 0.01)
-    assert set(fields["confidence"]) == {50}
-    x, y = GRID @ (400, 500)
-    across = polygons[1]
-    assert shapely.bounds(across) == pytest.approx([x, y - 150, x + 1270, y])
-    assert len(across.geoms) == 1 and len(across.geoms[0].interiors) == 0
-
-
-def test_the_smallest_event_is_chosen_by_mmu(tmp_path, monkeypatch):
-    classes = np.zeros((14, 20, 30), int)
-    classes[5:, :10, :10] = 3  # a hectare
-    classes[8:, :5, :5] = 1  # within, a quarter of it
-    classes[10:, :10, :10] = 2  # all of it, from two classes: 0.75 and 0.25 hectares
-    drawn_by_level(tmp_path, monkeypatch, classes, "--mmu", 0.75)
-    fields, _, _ = read_polygons(tmp_path / "out")
-    assert fields["pixels"].tolist() == [100, 75] and fields["next_event"].tolist() == [2, 0]
-
-
-def test_qgis_finds_a_style_and_plays_the_date(known):
-    from xml.etree import ElementTree
-
-    with closing(sqlite3.connect(known / "changes.gpkg")) as base:
-        row = base.execute("select f_table_name, useAsDefault, styleQML from layer_styles")
-        table, default, style = row.fetchone()
-        kinds = dict(
-            base.execute("select column_name, geometry_type_name from gpkg_geometry_columns")
-        )
-        types = {name: kind for _, name, kind, *_ in base.execute("pragma table_info(changes)")}
-    root = ElementTree.fromstring(style.removeprefix("<!DOCTYPE qgis>"))
-    assert (table, default) == ("changes", 1) and root.tag == "qgis"
-    assert root.find("temporal").get("startField") == "date" and types["date"] == "DATE"
-    assert root.find("temporal").get("enabled") == "1" and kinds == {"geom": "MULTIPOLYGON"}
-    renderer = root.find("renderer-v2")
-    assert renderer.get("attr") == "change"
-    assert len(renderer.findall("categories/category")) == 4
-    assert len(renderer.findall("symbols/symbol")) == 4
-
-
-def test_a_map_without_any_change_has_an_empty_layer(tmp_path, monkeypatch):
-    drawn_by_level(tmp_path, monkeypatch, np.zeros((14, 5, 6), int))
-    fields, polygons, _ = read_polygons(tmp_path / "out")
-    assert len(polygons) == 0 and "date" in fields
-
-
-@st.composite
-def restless_labels(draw_):
-    """Labels of few classes that change often: chains, pixels that change twice, holes."""
-    seed, classes = draw_(st.integers(0, 2**32 - 1)), draw_(st.integers(2, 3))
-    height, width, months = (draw_(st.integers(*ends)) for ends in ((1, 14), (1, 14), (2, 7)))
-    rng = np.random.default_rng(seed)
-    stays = rng.random((months, height, width)) < draw_(st.sampled_from([0.5, 0.8, 0.95]))
-    labels = rng.integers(0, classes, (months, height, width)).astype(np.int8)
-    labels[:, rng.random((height, width)) < 0.1] = -1
-    for month in range(1, months):
-        labels[month][stays[month]] = labels[month - 1][stays[month]]
-    return labels
-
-
-@settings(max_examples=15)
-@given(labels=restless_labels(), side=st.integers(2, 9))
-def test_events_do_not_depend_on_tiles_and_hold_each_change_once(tmp_path_factory, labels, side):
-    monthly = np.full(labels.shape, 80, np.uint8)
-    found = []
-    for tile_side in (side, 64):
-        folder = tmp_path_factory.mktemp("events")
-        tiles = tuple(windows_of(labels.shape[1:], (tile_side, tile_side)))
-        store = Store(folder, tiles, labels.shape[2])
-        for tile in tiles:
-            rows, columns = tile.slices
-            inside = (slice(None), rows, columns)
-            store.save(tile, **changes_of(labels[inside], monthly[inside])._asdict())
-        row_area = np.arange(1, labels.shape[1] + 1) * 10**8
-        events = find_events(store, row_area)
-        grid = GeoBox(labels.shape[1:], GRID, CRS)
-        months = FIRST + np.arange(len(labels))
-        path = folder / "changes.gpkg"
-        write_polygons(path, store, events, grid, months, products_for(URBAN, months))
-        found.append((events, *read_polygons(folder)))
-    (one, fields, polygons, _), (other, _, whole, _) = found
-    for mine, theirs in zip(one, other):
-        assert np.array_equal(mine, theirs)
-    assert shapely.is_valid(polygons).all()
-    assert shapely.equals(polygons, whole).all()
-    changes = changes_of(labels, monthly)
-    assert one.pixels.sum() == len(changes.pixel)
-    assert shapely.area(polygons) == pytest.approx(one.pixels * 100.0)
-    assert (one.last - one.first >= 0).all() and (one.median <= one.last).all()
-
-
 # ---------------------------------------------------------------- doubt
-
-
-@settings(max_examples=30)
-@given(seed=st.integers(0, 2**32 - 1), months=st.integers(3, 20))
-def test_the_confidence_of_a_change_is_that_of_the_figures(seed, months):
-    rng = np.random.default_rng(seed)
-    probability = rng.dirichlet(np.ones(3), (6, months)).transpose(0, 2, 1)  # (N, K, T)
-    labels = np.repeat(rng.integers(0, 3, (6, months)), 1, axis=1).astype(np.int8)
-    labels[:, 1:][rng.random((6, months - 1)) < 0.6] = 0
-    monthly = np.take_along_axis(probability, labels[:, None].astype(int), 1)[:, 0] * 100
-    found = changes_of(labels.T[:, None], np.rint(monthly.T[:, None]).astype(np.uint8))
-    for row in range(6):
-        mine = found.pixel == row
-        order = np.argsort(found.month[mine])
-        wanted = change_confidence(labels[row], probability[row]) * 100
-        assert np.abs(found.confidence[mine][order] - np.clip(wanted, 0, 99)).max(initial=0) <= 1.01
 
 
 def test_the_second_class_and_the_years_are_those_of_the_network(tmp_path, monkeypatch):
@@ -615,9 +404,10 @@ def test_the_second_class_and_the_years_are_those_of_the_network(tmp_path, monke
     assert pixels_of(tmp_path / "out", "change_confidence")[0][0, 0].tolist() == [255, 50]
 
 
-def test_a_page_never_replaces_a_map(known, tmp_path):
-    stack = write_folder(tmp_path / "monthly", values())
-    words = [stack, "--stack-page", "--overwrite", "--out", known]
+def test_a_page_never_replaces_a_map(tmp_path, monkeypatch):
+    drawn_by_level(tmp_path, monkeypatch, np.zeros((14, 5, 6), int))
+    stack = write_folder(tmp_path / "other", values())
+    words = [stack, "--stack-page", "--overwrite", "--out", tmp_path / "out"]
     with pytest.raises(InputError, match="holds a map"):
         map_script.main([str(word) for word in words])
 
