@@ -337,6 +337,31 @@ def test_sites_of_the_world_have_the_form_of_the_others(monkeypatch):
     assert name.startswith("MED_") and set(np.unique(y)) <= set(range(6))
 
 
+def ndvi(x):
+    return (x[..., 6] - x[..., 2]) / (x[..., 6] + x[..., 2])
+
+
+@makes_world
+def test_land_of_the_world_is_dry_and_green_when_real_land_is(monkeypatch):
+    """As benchmarks/world_beside_real.py shows it; before, ground was dark in B11, fields bare."""
+
+    def pixels_of(climate_name):
+        number = list(world.CLIMATES).index(climate_name)
+        sites = [world.make_site(np.random.default_rng(i), number) for i in range(8)]
+        made = [Pixels(np.random.default_rng(i), site, 30) for i, site in enumerate(sites)]
+        return np.concatenate([worldcover.covers(each) for each in made])  # (n, T, 6, 10)
+
+    monkeypatch.setattr(worldcover, "PLANTS_AT_HAND", 6)
+    worldcover.library.cache_clear()
+    savanna, atlantic = pixels_of("SVN"), pixels_of("ATL")
+    worldcover.library.cache_clear()
+    crops = savanna[:, :12, 5]
+    driest = crops[np.arange(len(crops)), ndvi(crops).argmin(axis=1)]
+    assert np.median(driest[:, 8] / driest[:, 6]) > 1.3
+    winter = (np.arange(climate.MONTHS) + 11) % 12 < 2  # January and February
+    assert np.median(ndvi(atlantic[:, winter, 5])) > 0.5
+
+
 @makes_world
 def test_measured_spectra_look_like_what_they_are():
     soils, built, char = (spectra.measured(kind)[0] for kind in ("soil", "built", "char"))
