@@ -55,6 +55,11 @@ def make_parser():
 def add_label_flags(flag):
     """Flags that decide what the map shows."""
     flag(
+        "--adapt",
+        action="store_true",
+        help="first fit the weights to series of STACK, without labels; about a minute",
+    )
+    flag(
         "--min-months",
         type=whole_number(at_least=1),
         metavar="MONTHS",

@@ -65,6 +65,8 @@ def pages():
         "compare_settings": forms.settings_table(compared),
         "baseline_speed": forms.baseline_speed_table(rows_of("baseline_speed")),
         "map_speed": forms.plain_table(rows_of("map_speed")),
+        "unseen": forms.plain_table(rows_of("unseen")),
+        "unseen_adapt": forms.plain_table(rows_of("unseen_adapt")),
     }
     for study in ("gaps", "size", "bands", "class"):
         results[f"study_{study}"] = forms.study_table(rows_of(f"study_{study}"), study)

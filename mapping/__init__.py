@@ -2,6 +2,7 @@
 
 `stacks/` reads the stack. Then, in the order in which a pixel meets them:
 
+adapted                     the weights fitted to the area before, where asked for
 windows, workers            labels of its pixels, window by window, in threads or on Dask
 thinned                     the reflectances that the page shows
 unfinished                  finished windows on disk, so that an interrupted map can go on

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyogrio
 
+from mapping.adapted import ADAPTED
 from mapping.events import find_events, store_of
 from mapping.mosaic import assemble, cannot_write, drawing_of, empty, finish
 from mapping.polygons import write_polygons
@@ -48,6 +49,8 @@ def draw_up(out, parts, stack, planned, card, made):
     if planned.page:
         write_page(parts, page, folder, stack, planned, rows, products, Path(out).name, made)
     strange = share_unfamiliar(raw / "unfamiliar.tif") if also["unfamiliar"] else 0
+    if (parts / ADAPTED).is_file():
+        os.replace(parts / ADAPTED, folder / ADAPTED)
     publish(folder, out, planned.settings)
     if strange > MUCH:
         note(

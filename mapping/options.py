@@ -16,6 +16,7 @@ class MapOptions:
     nodata: tuple = ()
 
     # What the map shows.
+    adapt: bool = False  # fit the weights to series of the stack first, without labels
     min_months: int | None = None  # with an observation that a pixel needs; None: a quarter of all
     filter_width: int = 1  # of a spatial majority filter, pixels, odd
     probabilities: bool = False  # write the mean probability of each class in each year too

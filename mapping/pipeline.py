@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 import models
+from mapping.adapted import adapted_weights
 from mapping.evidence import find_evidence
 from mapping.finishing import draw_up
 from mapping.options import MapOptions
@@ -72,9 +73,11 @@ def make_map(stack, weights, out=None, **options):
             print(f"{out}: finished already")
             return out
         check_space(out, bytes_needed(opened, planned, len(card["legend"])))
-        job = job_of(opened, weights, planned, asked.device)
+        used = used_weights(parts, weights, net, opened, planned)
+        job = job_of(opened, used, planned, asked)
         label_windows(job, planned, parts, workers=asked.workers, scheduler=asked.scheduler)
-        draw_up(out, parts, opened, planned, card, f"labelled by {Path(weights).name}")
+        adapted = "" if used == weights else ", adapted to the area"
+        draw_up(out, parts, opened, planned, card, f"labelled by {Path(weights).name}{adapted}")
     print(f"{out}: look at {'index.html' if asked.page else 'map.png'} first")
     return out
 
@@ -139,7 +142,9 @@ def plan(stack, weights, asked, precision, evidence):
         "page": curves,
         "window (rows, columns)": list(size),
     }
-    if evidence:  # a map without products keeps the settings that it always had
+    if asked.adapt:  # a map without it keeps the settings that it always had, as without products
+        settings["--adapt"] = True
+    if evidence:
         files = [fingerprint(Path(each.path)) for each in evidence.products]
         settings["products"] = [
             each | {"file": file} for each, file in zip(evidence.settings(), files)
@@ -169,15 +174,22 @@ def bytes_needed(stack, planned, n_classes):
     return figures + page + shown + pixels * (3.5 * months + 40 + 2.5 * years)
 
 
-def job_of(stack, weights, planned, device):
+def used_weights(parts, weights, net, stack, planned):
+    """Path of the weights that label the map: `weights`, or what they become by --adapt."""
+    if "--adapt" not in planned.settings:
+        return weights
+    return adapted_weights(parts, weights, net, stack, planned.settings["--min-months"])
+
+
+def job_of(stack, weights, planned, asked):
     """The Job of the workers, but for their number of threads."""
     settings = planned.settings
     return Job(
         stack,
         str(Path(weights).resolve()),
-        settings["weights"],
+        digest_of(weights),
         settings["--min-months"],
-        device,
+        asked.device,
         settings["precision"],
         planned.years,
         planned.page,

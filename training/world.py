@@ -69,7 +69,7 @@ def scores_of(net, x):
     return net(torch.from_numpy(np.ascontiguousarray(x, np.float32)))
 
 
-def choose_temperature(left_out):
+def choose_temperature(left_out, temperatures=TEMPERATURES):
     """Temperature with the least mean loss over sets of (scores (N, K, T), class (N,))."""
 
     def loss(temperature):
@@ -79,7 +79,7 @@ def choose_temperature(left_out):
             each.append(float(cross_entropy(scores / temperature, y)))
         return np.mean(each)
 
-    return float(min(TEMPERATURES, key=loss))
+    return float(min(temperatures, key=loss))
 
 
 def choose_cost(stable, temperature):
