@@ -67,7 +67,13 @@ def read_polygons(path, design, field):
 
 def months_of(path, times, design):
     """Months that a polygon speaks of, out of its fields of time: (M,) datetime64[M]."""
-    if {"first_month", "last_month"} <= times.keys():
+    ends = times.keys() & {"first_month", "last_month"}
+    if len(ends) == 1:
+        raise InputError(
+            f"{path}: found the field {ends.pop()} alone; expected first_month and last_month (a "
+            "shapefile cuts names to ten letters)"
+        )
+    if ends:
         first, last = (parse_month(times[name], path) for name in ("first_month", "last_month"))
         if last < first:
             raise InputError(f"{path}: found {first} to {last}; expected first_month <= last_month")

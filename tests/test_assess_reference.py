@@ -88,6 +88,21 @@ def test_a_raster_in_another_crs_without_dates_holds_for_all_months(area, tmp_pa
     assert agree.all(axis=1).mean() > 0.95  # the edge of a warped pixel may lie beside a point
 
 
+def test_points_beside_a_raster_cannot_be_told(area, tmp_path):
+    made, _, out = area
+    with rasterio.open(made / "labels.tif") as raster:
+        window = rasterio.windows.Window(0, 0, 25, raster.height)
+        codes, profile, tags = raster.read(window=window), raster.profile, raster.tags()
+        months = raster.descriptions
+    profile.update(driver="GTiff", width=25, nodata=None, tiled=False)
+    with rasterio.open(tmp_path / "left.tif", "w", **profile) as raster:
+        raster.write(codes)
+        raster.update_tags(**tags)
+        raster.descriptions = months
+    _, told = filled(out, tmp_path / "left.tif")
+    assert (told == (load_design(out).column("column") < 25)).all()
+
+
 @pytest.mark.parametrize("name", ["parcels.gpkg", "parcels.geojson", "parcels.shp"])
 def test_declared_parcels_of_two_years_date_a_change(area, tmp_path, name):
     out = area[2]
@@ -180,6 +195,10 @@ def broken_polygons(folder, out):
         "year": (
             write_polygons(folder / "year.gpkg", [side], **label, year=["last"]),
             "found 'last-01', expected a month",
+        ),
+        "one end": (
+            write_polygons(folder / "end.shp", [side], **label, last_month=["2019-03"]),
+            "found the field last_month alone",
         ),
         "backwards": (
             write_polygons(
