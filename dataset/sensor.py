@@ -46,21 +46,25 @@ def _looks(each):
     """Which of a month's six looks each pixel has, (n, T, L) bool: cloud is shared by the site, its
     edges are not.
     """
-    common = each.rng.random((MONTHS, MAX_LOOKS)) < each.site.clear[:, None]
-    return common & (each.rng.random((each.n, MONTHS, MAX_LOOKS)) > 0.10)
+    looks = (MONTHS, MAX_LOOKS)
+    of_site = each.rng.random(looks) < each.site.clear[:, None]
+    own = each.rng.random((each.n, *looks)) > 0.10
+    return of_site & own
 
 
 def _registered(each, own, neighbour, edge):
     """What each look sees of a pixel and its neighbour: edges move by some metres."""
-    moved = each.rng.normal(0, 0.035, (1, MONTHS, MAX_LOOKS)) * (edge > 0.02)[..., None]
-    share = np.clip(edge[..., None] + moved, 0, 0.45)  # (n, T, L)
+    edge = edge[..., None]
+    moved = each.rng.normal(0, 0.035, (1, MONTHS, MAX_LOOKS))
+    share = np.clip(edge + moved * (edge > 0.02), 0, 0.45)  # (n, T, L)
     return mixed(own[:, :, None], neighbour[:, :, None], share)
 
 
 def _viewed(each, seen):
     """Neighbouring orbits see ground that is up to 5 % brighter or darker (Roy et al. 2017)."""
     angle = each.rng.uniform(-1, 1, OF_SITE)
-    return seen * (1 + angle * each.rng.uniform(0.01, 0.05, (each.n, 1, 1, 1)))
+    rough = each.rng.uniform(0.01, 0.05, (each.n, 1, 1, 1))
+    return seen * (1 + angle * rough)
 
 
 def _through_air(each, seen):
@@ -76,9 +80,11 @@ def _under_missed_clouds(each, seen):
     """Clouds and their shadows that the mask let through."""
     rng, size = each.rng, _size(each)
     missed = 0.015 + 0.05 * (1 - each.site.clear)[None, :, None, None]
-    cover = (rng.random(size) < missed) * rng.beta(1.0, 2.5, size)
+    under = rng.random(size) < missed
+    cover = under * rng.beta(1.0, 2.5, size)
     seen = seen * (1 - cover) + CLOUD * cover
-    dark = (rng.random(size) < missed) * rng.beta(2, 2, size)
+    beside = rng.random(size) < missed
+    dark = beside * rng.beta(2, 2, size)
     return seen * (1 - dark * (1 - SKY_LIGHT))
 
 
@@ -88,14 +94,18 @@ def median(seen, clear):
     """
     ordered = np.sort(np.where(clear[..., None], seen, np.inf), axis=2)
     count = clear.sum(2)[..., None, None]  # (n, T, 1, 1)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, 2)[:, :, 0]
-    high = np.take_along_axis(ordered, np.clip(count // 2, 0, MAX_LOOKS - 1), 2)[:, :, 0]
-    return np.where(count[:, :, 0] > 0, (low + high) / 2, np.nan)
+    lower = np.maximum(count - 1, 0) // 2
+    upper = np.minimum(count // 2, MAX_LOOKS - 1)
+    low = np.take_along_axis(ordered, lower, axis=2)
+    high = np.take_along_axis(ordered, upper, axis=2)
+    middle = np.where(count > 0, (low + high) / 2, np.nan)
+    return middle[:, :, 0]
 
 
 def snowfall(each, ground, hold):
     """Ground with the month's snow on it. hold (n, T) or (n, 1): how much of it shows."""
-    share = each.site.snow * hold * each.uniform(0.6, 1.1, MONTHS)
+    fallen = each.site.snow * hold
+    share = fallen * each.uniform(0.6, 1.1, MONTHS)
     return mixed(ground, SNOW, np.clip(share, 0, 1))
 
 

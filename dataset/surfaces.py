@@ -11,11 +11,21 @@ from utils.bands import BANDS
 CENTRES = np.array([492, 560, 665, 704, 740, 781, 833, 864, 1612, 2194.0])
 SHORT_WAVE_INFRARED = CENTRES > 1500
 
-# Urban materials, reflectance in the ten bands, and how often each is built: rounded values in the
-# range of the spectra that Herold et al. 2004 and Kotthaus et al. 2014 show.
-_TABLE = rows("materials", words=["name"])
-MATERIALS = {row["name"]: np.array([row[band] for band in BANDS]) for row in _TABLE}
-MATERIAL_ODDS = np.array([row["odds"] for row in _TABLE])
+
+def read_materials():
+    """Urban materials of materials.csv: reflectance (10,) by name, and the share of each, (M,).
+
+    Rounded values in the range of the spectra that Herold et al. 2004 and Kotthaus et al. 2014
+    show.
+    """
+    table = rows("materials", words=["name"])
+    spectra = {row["name"]: np.array([row[band] for band in BANDS]) for row in table}
+    odds = np.array([row["odds"] for row in table])
+    return spectra, odds / odds.sum()
+
+
+MATERIALS, SHARES = read_materials()
+SPECTRA = np.array(list(MATERIALS.values()))
 
 
 def soil(each, *, bright, rough):
@@ -26,12 +36,14 @@ def soil(each, *, bright, rough):
     infrared (Lobell & Asner 2002).
     """
     dry = _dry_soil(each) * each.uniform(*bright)  # (n, 10)
-    saturated = dry * np.where(SHORT_WAVE_INFRARED, 0.33, 0.50) * each.uniform(0.85, 1.15)
+    darkest = np.where(SHORT_WAVE_INFRARED, 0.33, 0.50)
+    saturated = dry * darkest * each.uniform(0.85, 1.15)
     patchy = each.normal(0.12) + each.normal(0.07, each.months)
     # Clear looks come after dry days: drier than the month.
     moisture = np.clip(0.65 * each.site.wetness + patchy, 0, 1)
     decay = np.where(SHORT_WAVE_INFRARED, 3.2, 2.4)
-    return clods(each, moist(dry, saturated, moisture, decay), rough, 0.25)
+    ground = moist(dry, saturated, moisture, decay)
+    return clods(each, ground, rough, 0.25)
 
 
 def _dry_soil(each):
@@ -44,8 +56,10 @@ def _dry_soil(each):
 
     wavelengths, weights = band_weights()
     dry = spectral_lib.soil.rsoil1[wavelengths - 400] @ weights  # (10,)
-    iron = {"S": 0.45, "SW": 0.3, "E": 0.2}.get(each.site.region, 0.08) * each.uniform(0.4, 1.6)
-    absorbed = np.exp(-iron * np.clip((700 - CENTRES) / 200, 0, 1.2))
+    usual = {"S": 0.45, "SW": 0.3, "E": 0.2}.get(each.site.region, 0.08)
+    iron = usual * each.uniform(0.4, 1.6)
+    visible = np.clip((700 - CENTRES) / 200, 0, 1.2)
+    absorbed = np.exp(-iron * visible)
     return dry * (tilted(each.normal(0.10)) * absorbed)
 
 
@@ -62,8 +76,9 @@ def moist(dry, saturated, moisture, decay):
 
 def clods(each, ground, rough, darkest):
     """Ground with clods that cast shadows, long ones under a low sun: Cierniewski 1987."""
-    shadow = each.uniform(*rough) * shadow_length(np.minimum(each.site.sun_zenith, 70))
-    return ground * (1 - darkest * np.clip(shadow, 0, 1.5))[..., None]
+    longest = shadow_length(np.minimum(each.site.sun_zenith, 70))
+    shadow = np.clip(each.uniform(*rough) * longest, 0, 1.5)
+    return ground * (1 - darkest * shadow)[..., None]
 
 
 def bare(each, ground, weeds):
@@ -76,7 +91,7 @@ def impervious(each, plants):
     10).
     """
     parts, shares = _materials(each)
-    surface = np.repeat(np.einsum("nk,nkb->nb", shares, parts)[:, None], each.months, 1)
+    surface = np.einsum("nk,nkb->nb", shares, parts)[:, None]
     surface = surface + _renewed(each, parts[:, :1], shares[:, :1])
     wet = 0.12 * each.site.wetness * each.uniform(0, 1)
     surface = surface * (1 - wet)[..., None]  # wet roads are darker
@@ -89,19 +104,11 @@ def impervious(each, plants):
 
 def _materials(each):
     """Three materials of each pixel, (n, 3, 10), and their shares, (n, 3)."""
-    kinds = each.rng.choice(len(MATERIALS), size=(each.n, 3), p=_odds())
+    kinds = each.rng.choice(len(MATERIALS), size=(each.n, 3), p=SHARES)
     shares = each.rng.dirichlet((1.0, 0.6, 0.35), each.n)
     gain = each.lognormal(0.16, 3)[..., None]
     tilt = tilted(each.normal(0.08, 3)[..., None])
-    return _spectra()[kinds] * gain * tilt, shares
-
-
-def _odds():
-    return MATERIAL_ODDS / MATERIAL_ODDS.sum()
-
-
-def _spectra():
-    return np.array(list(MATERIALS.values()))
+    return SPECTRA[kinds] * gain * tilt, shares
 
 
 def _renewed(each, old, share):
@@ -110,12 +117,15 @@ def _renewed(each, old, share):
     old (n, 1, 10): the part that is replaced; share (n, 1): of the pixel. Fresh asphalt fades
     within three years.
     """
-    renewed, month = each.chance(0.12), each.rng.integers(1, each.months, (each.n, 1))
+    renewed = each.chance(0.12)
+    month = each.rng.integers(1, each.months, (each.n, 1))
     asphalt = each.chance(0.6)
-    roof = _spectra()[each.rng.choice(len(MATERIALS), each.n, p=_odds())]
-    fresh = np.where(asphalt, MATERIALS["new asphalt"] * each.lognormal(0.1), roof)
+    roof = SPECTRA[each.rng.choice(len(MATERIALS), each.n, p=SHARES)]
+    new_asphalt = MATERIALS["new asphalt"] * each.lognormal(0.1)
+    fresh = np.where(asphalt, new_asphalt, roof)
     age = np.arange(each.months) - month  # (n, T)
-    fade = np.where(asphalt, np.exp(-np.maximum(age, 0) / 18), 1)[..., None]
+    greying = np.exp(-np.maximum(age, 0) / 18)
+    fade = np.where(asphalt, greying, 1)[..., None]
     now = fade * fresh[:, None] + (1 - fade) * MATERIALS["old asphalt"]
     swapped = (renewed & (age >= 0)) * share
     return swapped[..., None] * (now - old)

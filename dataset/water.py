@@ -3,7 +3,7 @@
 import numpy as np
 
 from dataset.climate import yearly_angle
-from dataset.pixels import mixed
+from dataset.pixels import mixed, ramp
 from dataset.surfaces import CENTRES
 
 # Absorption of pure water, 1/m, band means: Pope & Fry 1997 below 730 nm, Kou et al. 1993 above.
@@ -23,18 +23,29 @@ def water(each, bottom):
     through the surface after Lee et al. 1998, 1999. bottom (n, T, 10): reflectance of the wet
     ground below.
     """
-    wetness, shape = each.site.wetness, (each.n, each.months)
-    sediment, chlorophyll, humic = _contents(each)
-    depth = np.exp(each.uniform(np.log(0.4), np.log(12))) * (0.8 + 0.4 * wetness)  # m
-    absorb, scatter = _optics(sediment[..., None], chlorophyll[..., None], humic[..., None])
-    ratio = scatter / (absorb + scatter)
+    contents = _contents(each)
+    depth = _log_uniform(each, 0.4, 12)
+    depth = depth * (0.8 + 0.4 * each.site.wetness)  # m, (n, T)
+    absorb, scatter = _optics(*(content[..., None] for content in contents))
+    lost = absorb + scatter
+    ratio = scatter / lost
     deep = (0.089 + 0.125 * ratio) * ratio  # below the surface, 1/sr
-    seen = np.exp(-2.1 * (absorb + scatter) * depth[..., None])
-    below = deep * (1 - seen) + 0.5 * bottom / np.pi * seen
+    seen = np.exp(-2.1 * lost * depth[..., None])
+    ground = 0.5 * bottom / np.pi
+    below = deep * (1 - seen) + ground * seen
     reflectance = np.pi * 0.52 * below / (1 - 1.7 * below)
-    steep = np.clip((45 - each.site.sun_zenith) / 30, 0, 1)
-    glint = each.rng.exponential(0.006, shape) * (0.3 + 1.7 * steep)  # Cox & Munk 1954
-    return reflectance + glint[..., None]
+    return reflectance + _glint(each)[..., None]
+
+
+def _log_uniform(each, low, high):
+    return np.exp(each.uniform(np.log(low), np.log(high)))
+
+
+def _glint(each):
+    """The sun in the waves, (n, T), most when it stands high: Cox & Munk 1954."""
+    high = ramp(-each.site.sun_zenith, -45, -15)
+    waves = each.rng.exponential(0.006, (each.n, each.months))
+    return waves * (0.3 + 1.7 * high)
 
 
 def _summer(site):
@@ -44,18 +55,22 @@ def _summer(site):
 
 def _contents(each):
     """Sediment (g/m3) and chlorophyll (mg/m3), (n, T) each; dissolved matter, 1/m at 440 nm."""
-    shape = (each.n, each.months)
+    months = each.months
     kind = each.rng.choice(3, size=(each.n, 1), p=KINDS)
-    weather = each.lognormal(0.25, each.months) * each.rng.lognormal(0, 0.2, each.months)
+    weather = each.lognormal(0.25, months)
+    weather = weather * each.rng.lognormal(0, 0.2, months)  # of the site
 
     def pick(*ranges):  # log-uniform in the range of the water's kind
         low, high = np.log(np.array(ranges)).T
         return np.exp(each.rng.uniform(low[kind], high[kind]))
 
-    sediment = pick((0.5, 5), (10, 180), (5, 40)) * (0.6 + 0.8 * each.site.wetness) * weather
-    algae = pick((0.5, 5), (1, 15), (10, 120)) * (0.35 + 0.9 * _summer(each.site))
-    chlorophyll = algae * each.rng.lognormal(0, 0.3, shape)
-    return sediment, chlorophyll, pick((0.05, 0.5), (0.1, 1.0), (0.3, 2.0))
+    sediment = pick((0.5, 5), (10, 180), (5, 40))
+    sediment = sediment * (0.6 + 0.8 * each.site.wetness) * weather
+    algae = pick((0.5, 5), (1, 15), (10, 120))
+    algae = algae * (0.35 + 0.9 * _summer(each.site))
+    chlorophyll = algae * each.lognormal(0.3, months)
+    humic = pick((0.05, 0.5), (0.1, 1.0), (0.3, 2.0))
+    return sediment, chlorophyll, humic
 
 
 def _optics(sediment, chlorophyll, humic):
@@ -69,8 +84,9 @@ def _optics(sediment, chlorophyll, humic):
         + ALGAE_ABSORPTION * (chlorophyll**0.85)
         + 0.03 * sediment * np.exp(-0.0115 * (CENTRES - 443))
     )
-    scatter = BACKSCATTER + 0.012 * sediment * (555 / CENTRES) ** 0.7 + 0.0015 * chlorophyll**0.6
-    return absorb, scatter
+    of_sediment = 0.012 * sediment * (555 / CENTRES) ** 0.7
+    of_algae = 0.0015 * chlorophyll**0.6
+    return absorb, BACKSCATTER + of_sediment + of_algae
 
 
 def water_year(each, pure, shore, plants):
@@ -82,8 +98,8 @@ def water_year(each, pure, shore, plants):
     low = low * each.uniform(0.15, 0.45)
     covered = each.chance(0.12) * each.uniform(0.1, 0.45)
     floating = covered * np.clip(_summer(site) * 1.6 - 0.6, 0, 1)
-    ice = np.clip((-3 - site.temperature) / 6, 0, 1) * each.uniform(0.2, 1)
+    ice = ramp(-site.temperature, 3, 9) * each.uniform(0.2, 1)
     frozen = each.uniform(0.15, 0.5)[..., None] * ICE
-    open_water = pure * (1 - low - floating)[..., None]
-    surface = open_water + shore * low[..., None] + plants * floating[..., None]
+    low, floating = low[..., None], floating[..., None]
+    surface = pure * (1 - low - floating) + shore * low + plants * floating
     return mixed(surface, frozen, ice)

@@ -33,7 +33,9 @@ def library():
 
 def covers(each):
     """Each pixel as it would look if one class covered it throughout, (n, T, 6, 10)."""
-    plants = {kind: table[each.rng.choice(len(table), PLANTS)] for kind, table in library().items()}
+    plants = {}
+    for kind, table in library().items():
+        plants[kind] = table[each.rng.choice(len(table), PLANTS)]
     ground = soil(each, gain=(0.5, 0.9))
     grass = grassland(each, plants, ground)
     wood = woodland(each, plants, ground, grass)
@@ -51,10 +53,13 @@ def soil(each, *, gain):
     kinds = spectra.draw(each.rng, "soil", 2)  # (2, 10)
     second = each.chance(0.3)[:, 0]
     dry = kinds[second.astype(int)] * each.lognormal(0.12)
-    dry = np.minimum(dry * each.uniform(*gain) * _slope(each), 0.9)
-    saturated = dry * np.where(surfaces.SHORT_WAVE_INFRARED, 0.38, 0.55)
-    moisture = np.clip(0.35 * each.site.wetness + each.normal(0.1), 0, 1)
-    decay = np.where(surfaces.SHORT_WAVE_INFRARED, 3.0, 2.3)
+    dry = dry * each.uniform(*gain) * _slope(each)
+    dry = np.minimum(dry, 0.9)
+    infrared = surfaces.SHORT_WAVE_INFRARED
+    saturated = dry * np.where(infrared, 0.38, 0.55)
+    moisture = 0.35 * each.site.wetness + each.normal(0.1)
+    moisture = np.clip(moisture, 0, 1)
+    decay = np.where(infrared, 3.0, 2.3)
     ground = surfaces.moist(dry, saturated, moisture, decay)
     return surfaces.clods(each, ground, (0, 0.5), 0.22)
 
@@ -63,7 +68,7 @@ def _slope(each):
     """Gain of each band, (n, 10), 1 in the near infrared: field ground rises more than samples in
     the laboratory, at some sites more than at others.
     """
-    return (surfaces.CENTRES / 833) ** (each.rng.normal(0.1, 0.12) + each.normal(0.06))
+    return surfaces.tilted(each.rng.normal(0.1, 0.12) + each.normal(0.06))
 
 
 def bare(each, plants):
@@ -85,14 +90,16 @@ def _materials(each):
     metal = np.array([surfaces.MATERIALS[name] for name in METAL])
     hall = each.chance(0.3, 3)
     roofs = metal[each.rng.integers(len(metal), size=(each.n, 3))]
-    parts = np.where(hall[..., None], roofs, parts) * each.lognormal(0.15, 3)[..., None]
+    parts = np.where(hall[..., None], roofs, parts)
+    parts = parts * each.lognormal(0.15, 3)[..., None]
     shares = each.rng.dirichlet((1.0, 0.5, 0.3), each.n)
     return np.einsum("nk,nkb->nb", shares, parts)[:, None]
 
 
 def _glaring(each, built):
     """Roofs glare, more or less from month to month."""
-    glare = each.rng.normal(0, each.uniform(0.02, 0.18), (each.n, each.months))
+    spread = each.uniform(0.02, 0.18)
+    glare = each.rng.normal(0, spread, (each.n, each.months))
     strong = np.where(each.chance(0.5), 1, 0.7)
     slope = np.linspace(0.8, 1.2, 10) * strong[..., None]
     return np.clip(built * np.exp(glare[..., None] * slope), 0.005, 1.2)
