@@ -8,10 +8,11 @@ import numpy as np
 from assessing.dates import WITHIN, dates_of
 from assessing.differences import in_words
 from assessing.estimators import Z
+from assessing.interpreted import reference_of
 from assessing.record import load_design
 from utils.errors import InputError
 from utils.files import written_whole
-from utils.reference import CANNOT_TELL, read_reference
+from utils.reference import CANNOT_TELL
 
 
 def agreement(folder, one, other):
@@ -40,8 +41,7 @@ def agreement(folder, one, other):
 
 def told_points(design, path):
     """The points of a reference file that its interpreter could tell."""
-    ids = design.column("id")
-    reference = read_reference(path, design.months, design.classes, ids)
+    reference = reference_of(design, path)
     return reference.take(reference.confidence != CANNOT_TELL)
 
 

@@ -8,6 +8,8 @@ from assessing.estimators import Sample
 from utils.errors import InputError
 from utils.reference import CANNOT_TELL, UNSURE, read_reference
 
+SAME_PLACE = 1e-4  # degrees, 11 m: spreadsheets round
+
 
 @dataclass(frozen=True)
 class Interpreted:
@@ -28,7 +30,7 @@ class Interpreted:
 def interpreted_points(design, path, *, unsure=True):
     """Read a reference file of a design; raises InputError where no point is left."""
     ids = design.column("id")
-    reference = read_reference(path, design.months, design.classes, ids)
+    reference = reference_of(design, path)
     told = reference.confidence != CANNOT_TELL
     doubtful = reference.confidence == UNSURE
     kept = told if unsure else told & ~doubtful
@@ -48,6 +50,27 @@ def interpreted_points(design, path, *, unsure=True):
     names = reference.interpreters
     warnings += more
     return Interpreted(sample, rows, reference.labels, reference.confidence, names, warnings)
+
+
+def reference_of(design, path):
+    """Read a reference file of a design; raises InputError for that of another one, too.
+
+    Every design numbers its points from 1, so that their places must tell.
+    """
+    ids = design.column("id")
+    reference = read_reference(path, design.months, design.classes, ids)
+    order = np.argsort(ids)
+    rows = order[np.searchsorted(ids[order], reference.ids)]
+    places = np.column_stack([design.column("lon"), design.column("lat")])[rows]
+    apart = np.abs(reference.lonlat - places).max(axis=1)  # NaN where the file has no places
+    if (apart > SAME_PLACE).any():
+        point = int(np.nanargmax(apart))
+        found, expected = ("{:.5f}, {:.5f}".format(*at[point]) for at in (reference.lonlat, places))
+        raise InputError(
+            f"{path}: id {reference.ids[point]} lies at {found}; expected {expected}: the file "
+            "belongs to another design"
+        )
+    return reference
 
 
 def left_out(total, reference, told, doubtful, unsure):

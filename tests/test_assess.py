@@ -418,6 +418,20 @@ def test_a_reference_that_cannot_be_used_ends_in_one_line(area, tmp_path, text, 
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
+def test_the_reference_of_another_design_is_refused_though_its_ids_are_the_same(area, tmp_path):
+    made, labels, out = area
+    rows = "1,a,2019-02,2020-03,woodland,sure"
+    found = load_design(out)
+    here = f"{found.points['lon'][0]:.5f},{found.points['lat'][0]:.5f}"  # as a spreadsheet rounds
+    path = tmp_path / "reference.csv"
+    path.write_text(f"{HEAD.strip()},lon,lat\n{rows},{here}\n")
+    report(out, path)
+    path.write_text(f"{HEAD.strip()},lon,lat\n{rows},112.9,28.1\n")
+    for read in (lambda: report(out, path), lambda: agreement(out, path, path)):
+        with pytest.raises(InputError, match="id 1 lies at 112.9.*another design"):
+            read()
+
+
 def test_a_map_on_another_grid_or_with_fewer_months_is_refused(area, tmp_path):
     _, labels, out = area
     path = truth_csv(tmp_path / "reference.csv", load_design(out), labels)

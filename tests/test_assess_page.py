@@ -175,6 +175,12 @@ def test_a_file_of_another_design_is_refused_and_nothing_changes(area, page):
     page.find_element(By.ID, "file").send_keys(str(path))
     WebDriverWait(page, 5).until(lambda _: "Nothing was taken over" in text(page, "message"))
     assert "point 77 is not of this design" in text(page, "message")
+    path.write_text(
+        "id,interpreter,first_month,last_month,class,confidence,lon,lat\n"
+        "1,a,2019-02,2020-03,woodland,sure,112.9,28.1\n"
+    )
+    page.find_element(By.ID, "file").send_keys(str(path))
+    WebDriverWait(page, 5).until(lambda _: "point 1 lies elsewhere" in text(page, "message"))
     press(page, "p")
     assert "cropland" in text(page, "segments")
 

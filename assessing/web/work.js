@@ -155,6 +155,9 @@ function fromCsv(text) {
 function addRow(found, row, where) {
   if (!DESIGN.ids.includes(row.id)) throw new Error(where + "point " + row.id + " is not of this design.");
   if (!CONFIDENCE.includes(row.confidence)) throw new Error(where + "'" + row.confidence + "' is no confidence.");
+  const [lon, lat] = DESIGN.places[row.id]; // every design counts from 1: places tell them apart
+  const apart = Math.max(Math.abs(row.lon - lon), Math.abs(row.lat - lat));
+  if (row.lon && row.lat && apart > 1e-4) throw new Error(where + "point " + row.id + " lies elsewhere in this design.");
   const told = row.confidence !== "cannot tell";
   const label = told ? DESIGN.classes.indexOf(row.class) : null;
   const month = DESIGN.months.indexOf(row.first_month);
