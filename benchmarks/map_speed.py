@@ -4,8 +4,8 @@
     python benchmarks/map_speed.py --samples coast_train.npz --scaling   # one worker, two workers
 
 Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, and maps the stack from
-start to end. Before and after that, it labels the same series straight from memory. Writes
-map_speed.csv beside this script.
+start to end, with its page and without: that is the page's share of the time. Before and after
+that, it labels the same series straight from memory. Adds rows to map_speed.csv beside this script.
 """
 
 import csv
@@ -45,6 +45,7 @@ COLUMNS = (
     "in_memory_per_second",
     "ratio",
     "peak_gb",
+    "page_share",
 )
 
 
@@ -129,6 +130,7 @@ def measure(net, series, stack, side, weights, workers, on_cores):
     """One row of the table: the rate of the map beside that of the network on the same cores."""
     before = in_memory(net, series, on_cores)
     seconds, labelling, peak = run_map(stack, weights, workers, on_cores)
+    bare, _, _ = run_map(stack, weights, workers, on_cores, "--no-page")
     after = in_memory(net, series, on_cores)
     alone, rate = (before + after) / 2, side**2 / seconds
     return (
@@ -141,8 +143,9 @@ def measure(net, series, stack, side, weights, workers, on_cores):
         labelling,
         round(alone),
         round(rate / alone, 3),
-        "" if workers else round(peak, 2),
-    )  # workers are no children of it
+        "" if workers else round(peak, 2),  # workers are no children of it
+        round(1 - bare / seconds, 3),
+    )
 
 
 def in_memory(net, series, on_cores, seconds=10):
@@ -158,8 +161,8 @@ def in_memory(net, series, on_cores, seconds=10):
     return done / (time.perf_counter() - start)
 
 
-def run_map(stack, weights, workers, on_cores):
-    """Run map.py on so many cores.
+def run_map(stack, weights, workers, on_cores, *flags):
+    """Run map.py on so many cores, with more flags.
 
     Returns seconds from start to end, series labelled per second, peak memory in GB.
     """
@@ -177,6 +180,7 @@ def run_map(stack, weights, workers, on_cores):
                 f"{out}/map",
                 "--workers",
                 str(workers),
+                *flags,
             ],
             stdout=said,
             stderr=subprocess.STDOUT,
