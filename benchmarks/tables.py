@@ -72,6 +72,8 @@ def pages():
         results[f"study_{study}"] = forms.study_table(rows_of(f"study_{study}"), study)
     results["study_transfer"] = forms.transfer_table(rows_of("study_transfer"))
     results["study_one_band"] = forms.study_table(rows_of("study_one_band"), None)
+    for name in ("page_speed", "composite_speed"):
+        results[name] = forms.plain_table(rows_of(name))
     root = {
         "results": forms.results_table(coast(accuracy, "site"), speed),
         "ratio": f"{forms.fastest(speed)['ratio']:.0f}",
