@@ -10,14 +10,12 @@ import threading
 from pathlib import Path
 from urllib.parse import urljoin, urlparse
 
-import numpy as np
 import requests
 
 from utils.errors import InputError
 
 COLLECTION = "sentinel-2-l2a"
 PAGE = 100  # items that an API sends at once
-FIRST_SCENE = np.datetime64("2015-06", "M")  # Sentinel-2A began
 
 
 class Catalogue:

@@ -47,15 +47,6 @@ def probe_geobox(geobox):
     return GeoBox(size, geobox.transform @ Affine.scale(step), geobox.crs)
 
 
-def parse_bbox(text):
-    """West, south, east, north in degrees from 'W,S,E,N'; raises InputError."""
-    try:
-        west, south, east, north = (float(part) for part in str(text).split(","))
-    except ValueError:
-        raise InputError(f"--bbox {text}: expected four numbers, W,S,E,N in degrees") from None
-    return checked_bbox((west, south, east, north), f"--bbox {text}")
-
-
 def checked_bbox(bbox, name):
     """`bbox` in degrees unless it is no area; raises InputError with `name` in front."""
     west, south, east, north = bbox

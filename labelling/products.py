@@ -8,7 +8,6 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.transform import array_bounds
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
@@ -209,9 +208,3 @@ class ProductReader:
                 ) from error
             layer[:] = product.lookup[codes]
         return out
-
-
-def grid_bounds(stack):
-    """West, south, east, north of the stack in its own CRS."""
-    height, width = stack.geobox.shape
-    return array_bounds(height, width, stack.geobox.transform)
