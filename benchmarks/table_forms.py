@@ -105,13 +105,16 @@ def accuracy_table(rows):
     return markdown(["network", *NAMES.values(), *facts], lines)
 
 
-def later_table(rows):
+def later_table(rows, speed):
     """One row for each network, the mean over the seeds and their spread, under the published."""
+    facts = ["parameters", "CPU minutes", "series per second", "seeds"]
     published = [f"{score:.4f}" for score in PUBLISHED.values()]
-    lines = [["best single run of each, as published", *published, "-"]]
+    lines = [["best single run of each, as published", *published, *"-" * len(facts)]]
     for network, runs in rows.groupby("network", sort=False):
-        lines.append([f"`{network}`", *means_of(runs, PUBLISHED), str(len(runs))])
-    return markdown(["network", *headings(PUBLISHED), "seeds"], lines)
+        size, minutes = runs["parameters"].iloc[0], runs["cpu_minutes"].mean()
+        found = [f"{size:,}", f"{minutes:.1f}", rate_of(speed, network), str(len(runs))]
+        lines.append([f"`{network}`", *means_of(runs, PUBLISHED), *found])
+    return markdown(["network", *headings(PUBLISHED), *facts], lines)
 
 
 def province_table(rows):

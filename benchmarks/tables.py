@@ -56,7 +56,7 @@ def pages():
         "urban": forms.accuracy_table(urban),
         "provinces": forms.province_table(accuracy),
         "gaps": forms.gaps_table(coast(gaps, "site")),
-        "later": forms.later_table(coast(accuracy, "later")),
+        "later": forms.later_table(coast(accuracy, "later"), speed),
         "later_gaps": forms.gaps_table(coast(gaps, "later")),
         "decoding": forms.decoding_table(decoding[decoding["data"] == "coast_train.npz"]),
         "speed": forms.speed_table(speed),
