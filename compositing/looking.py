@@ -51,14 +51,11 @@ def look_at_scenes(reader, plan, masked, rows, allow_missing):
         records = records_of(rows, surfaces_before(glances, plan.geobox, rows, pool))
         for month in plan.months:
             scenes = [one.scene for one in plan.used if one.scene.month == month]
-            looks = looks_of(glances, scenes, pool, bar)
-            problems = {name: look for name, look in looks.items() if isinstance(look, str)}
-            looked += [Chosen(s, unused=problems[s.id]) for s in scenes if s.id in problems]
+            looks, failed = looks_of(glances, scenes, pool, bar)
+            looked += failed
             check_readable(looked, allow_missing)
-            seen = [scene for scene in scenes if scene.id not in problems]
-            decisions = offsets.decide_month(seen, looks, records)
-            looked += [Chosen(s, looks[s.id][0], decisions[s.id]) for s in seen]
-            new = [offsets.record(s, looks[s.id], decisions[s.id]) for s in seen]
+            decided, new = decide(scenes, looks, records)
+            looked += decided
             records = offsets.remembered([*records, *new])
     if all(one.unused for one in looked):
         raise too_many(unreadable(looked), 0)
@@ -66,12 +63,27 @@ def look_at_scenes(reader, plan, masked, rows, allow_missing):
 
 
 def looks_of(glances, scenes, pool, bar):
-    """{id: what `Glances.look` found} of scenes."""
-    looks = {}
+    """{id: (Pixels, surface)} of the scenes that can be read; Chosen of the others, unused."""
+    looks, failed = {}, []
     for scene, found in zip(scenes, pool.map(glances.look, scenes)):
-        looks[scene.id] = found
+        if isinstance(found, str):
+            failed.append(Chosen(scene, unused=found))
+        else:
+            looks[scene.id] = found
         bar.update()
-    return looks
+    return looks, failed
+
+
+def decide(scenes, looks, records):
+    """Chosen and Record of each scene of one month that was looked at."""
+    seen = [scene for scene in scenes if scene.id in looks]
+    decisions = offsets.decide_month(seen, looks, records)
+    chosen, new = [], []
+    for scene in seen:
+        look, decision = looks[scene.id], decisions[scene.id]
+        chosen.append(Chosen(scene, look[0], decision))
+        new.append(offsets.record(scene, look, decision))
+    return chosen, new
 
 
 def check_readable(looked, allow_missing):
