@@ -65,7 +65,6 @@ def label(
     whole_batches: fill up the last batch, so that no bit depends on the number of series.
     """
     precision = chosen_precision(precision, net, x, threads)
-    cost = net.card.get("switch_cost", 0)
     n = len(x)
     answers = room_for_answers(n, classes_of(net), x.shape[-1], probabilities)
 
@@ -78,7 +77,7 @@ def label(
             logits = logits / temperature
         if evidence is not None:
             logits = with_evidence(logits, evidence[rows])
-        parts = answers_of(logits, cost, probabilities)
+        parts = answers_of(logits, net.card.get("switch_cost", 0), probabilities)
         for whole, part in zip(answers, parts):
             whole[rows] = part[: rows.stop - rows.start].cpu().numpy()  # without the filling
 
