@@ -36,6 +36,7 @@ GRID = Affine(10.0, 0, 700_000, 0, -10.0, 3_100_000)
 CRS = "EPSG:32649"
 BORDER = 3.0  # times as many wrong classes where a neighbour has another class
 OUTSIDE = 255  # in the products: no class
+WAYS = ("annotated", "naive", "label.py")
 SCORES = ("OA", "mIoU", "spatial_F1", "temporal_F1", "temporal_change_F1")
 
 
@@ -49,6 +50,7 @@ def make_parser():
         default=[0.1, 0.0, 0.05, 0.2],
         help="shares of wrong pixels in the products",
     )
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="rows to make")
     parser.add_argument("--epochs", type=whole_number(1), help="of each training; None: the recipe")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of split and products")
     parser.add_argument("--work", default="runs/labelling", type=Path, help="folder of the cells")
@@ -65,7 +67,7 @@ def main(words=None):
     options.work.mkdir(parents=True, exist_ok=True)
     save_samples(options.work / f"{options.data.stem}-test.npz", test)
     for rate in options.rates:
-        for way in ("annotated", "naive", "label.py"):
+        for way in options.ways:
             cell(options, known, way, 0.0 if way == "annotated" else rate)
     table = read_table(options.out)
     print(table[table["data"] == options.data.stem].to_string(index=False))

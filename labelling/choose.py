@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelling.candidates import even_shares
+from labelling.evidence import LEAST_EVIDENCE
 from utils.changes import transitions
 
-LEAST_EVIDENCE = 0.7  # of a month; below it the month is -1
 LEAST_LABELLED = 0.5  # share of its observed months that a sample must have labels for
 LEAST_MONTHS = 12  # with an observation
 KEPT, FEW_MONTHS, NOT_SURE, NOT_NEEDED = range(4)

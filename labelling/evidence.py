@@ -14,9 +14,10 @@ from models.decode import decode
 SWITCH_COST = 3.0  # nats; see benchmarks/labelling.py
 # Of the network's log probabilities. Months that follow each other err together, so that each of
 # them counts less than a whole observation.
-NETWORK_WEIGHT = 0.5
+NETWORK_WEIGHT = 0.3
 TRUST = 0.9  # of a product before anything is known of it
 LEAST_TRUST, MOST_TRUST = 0.6, 0.98
+LEAST_EVIDENCE = 0.5  # of a month; below it the month is -1
 CHUNK = 8_192  # series at a time
 
 

@@ -1,15 +1,18 @@
-"""Find the months: a network is trained on what is known of every series, and labels the rest.
+"""Find the months: networks are trained on what is known of every series, and label all of it.
 
 What is known in the first round is what the products say. Between two years of one class the class
 holds all the time. Between two years of different classes the change may be anywhere. There the
 NEW class is taught in all months. That sounds wrong, and is what works: months before the change
 look like the many stable series of the old class, which outvote them, while what is seen only
 between such years (stubble, cleared ground, a building site) is learned as no longer the old
-class. Left out, such months are given to the old class and every change comes out late.
-(Learning from positive and unlabelled examples: Elkan & Noto 2008.)
+class. (Learning from positive and unlabelled examples: Elkan & Noto 2008.)
 
-Then products and network are decoded together. With more rounds, the years of the products are
-corrected, and the next round begins with them. That second round did not help on the coast.
+It works only for a network that sees one month alone, and the first one is such a network. One that
+sees the whole series learns where in the year the products stand, and dates changes by that.
+
+Then products and network are decoded together. The labels so found teach a network that sees the
+whole series, and the two networks label once more: the first is right about months, the second
+about classes.
 """
 
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from tqdm import tqdm
 import models
 from labelling.candidates import one_a_month
 from labelling.evidence import (
+    LEAST_EVIDENCE,
     NETWORK_WEIGHT,
     TRUST,
     most_likely,
@@ -30,13 +34,14 @@ from labelling.evidence import (
 )
 from training.augment import AUGMENTATIONS
 
-ROUNDS = 1
-STEPS = 4_000  # batches of a round
+ROUNDS = 2
+STEPS = 2_500  # batches of a round
 BATCH = 64
 LEARNING_RATE = 5e-3
 AVERAGE = 0.998  # decay of the running mean of the weights, which is what labels
 CHANGES = ("splice", "illumination", "noise", "gaps")
 BALANCE = 0.5  # power of 1 / frequency of a class by which its series are drawn; 0 = as they come
+ONE_MONTH = {"patch": 1, "reach": ()}  # a PatchNet that sees each month alone
 
 
 @dataclass(frozen=True)
@@ -60,16 +65,18 @@ def find_months(x, classes, edge, months, bands, legend, *, rounds=ROUNDS, steps
     length, n_classes = x.shape[2], len(legend)
     at, yearly = years_of(classes, months)
     first = taught = np.where(seen, labels_from_years(yearly, at, length), -1)
+    scores = []
     for number in range(max(1, rounds)):
-        net = trained(x, taught, bands, legend, steps=steps, seed=seed + number)
-        scores = network_scores(net, x, taught, seen)
+        shape = {} if number else ONE_MONTH
+        net = trained(x, taught, bands, legend, steps=steps, seed=seed + number, **shape)
+        scores = [*scores[:1], network_scores(net, x, seen)]
+        score = NETWORK_WEIGHT * np.mean(scores, axis=0)
         for _ in range(2):  # the trust of the products follows from the labels, and they from it
             says = product_evidence(classes, edge, months, trust, length, n_classes)
-            labels, sure = most_likely(NETWORK_WEIGHT * scores + says)
+            labels, sure = most_likely(score + says)
             labels = np.where(seen, labels, -1)
             trust = trust_of(classes, edge, months, labels)
-        if number + 1 < rounds:
-            taught = next_lesson(labels, sure, at)
+        taught = np.where(sure >= LEAST_EVIDENCE, labels, -1)
     return Found(labels, sure, trust, first)
 
 
@@ -112,30 +119,14 @@ def labels_from_years(yearly, at, steps):
     return out
 
 
-def next_lesson(labels, sure, at):
-    """What the next round is taught: the years as they are now corrected, and short states.
+def trained(x, y, bands, legend, *, steps, seed, **shape):
+    """Return a PatchNet trained on series x (N, C, T) and labels y (N, T), -1 = not known.
 
-    A class that the network finds between two years, surely and for three months, is kept."""
-    yearly = labels[:, at]
-    lesson = labels_from_years(yearly, at, labels.shape[1])
-    differs = (lesson >= 0) & (lesson != labels) & (labels >= 0)
-    begin, end = yearly[:, :-1], yearly[:, 1:]
-    for i, (start, stop) in enumerate(zip(at, at[1:])):
-        part = slice(start, stop)
-        own = labels[:, part]
-        third = (own != begin[:, i, None]) & (own != end[:, i, None]) & (sure[:, part] > 0.8)
-        lesson[:, part] = np.where(differs[:, part] & third, own, lesson[:, part])
-    outside = np.arange(labels.shape[1])
-    edges = (outside < at[0] - 1) | (outside > at[-1] + 1)
-    lesson[:, edges] = np.where(sure[:, edges] > 0.8, labels[:, edges], -1)
-    return np.where(labels >= 0, lesson, -1).astype(np.int8)
-
-
-def trained(x, y, bands, legend, *, steps, seed):
-    """Return a PatchNet trained on series x (N, C, T) and labels y (N, T), -1 = not known."""
+    shape: arguments of the network other than its own.
+    """
     torch.manual_seed(seed)
-    net = models.build("patchnet", bands=bands, legend=legend)
-    mean = models.build("patchnet", bands=bands, legend=legend).requires_grad_(False)
+    net = models.build("patchnet", bands=bands, legend=legend, **shape)
+    mean = models.build("patchnet", bands=bands, legend=legend, **shape).requires_grad_(False)
     x, target = models.as_tensor(x, "cpu"), torch.from_numpy(y).long()
     for each in (net, mean):
         each.inputs.fit(x)
@@ -177,19 +168,7 @@ def draw_weights(y, classes):
     return np.where(labelled > 0, total / np.maximum(labelled, 1), 0)
 
 
-def network_scores(net, x, taught, seen):
-    """Log likelihoods (N, K, T): log probabilities less those of the classes as they were drawn.
-
-    Without that, a class that was drawn often would be counted twice, and rare classes lost.
-    """
+def network_scores(net, x, seen):
+    """Log probabilities (N, K, T) by the network; 0 where seen (N, T) is False."""
     scores = np.log(np.maximum(models.predict(net, x), 1e-6))
-    weight = draw_weights(taught, scores.shape[1])
-    there = taught >= 0
-    drawn = np.bincount(
-        taught[there],
-        np.broadcast_to(weight[:, None], taught.shape)[there],
-        minlength=scores.shape[1],
-    )
-    prior = np.log(np.maximum(drawn / drawn.sum(), 1e-3))
-    scores -= prior[None, :, None].astype(np.float32)
-    return np.where(seen[:, None], scores, 0).astype(np.float32)
+    return np.where(seen[:, None], scores, 0)
