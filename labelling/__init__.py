@@ -4,7 +4,7 @@ legends     what the numbers of a product mean
 products    the products on the grid of the stack, window by window
 candidates  which pixels are worth reading
 evidence    what products and network say together of every month
-rounds      the network that finds the months, trained on what is known so far
+rounds      the networks that find the months, trained on what is known so far
 choose      which series are taken, and the figures of the report
 report      report.md and its figures
 pipeline    all of it in order: label_stack

@@ -9,11 +9,11 @@ from labelling.evidence import LEAST_EVIDENCE
 from utils.changes import transitions
 
 LEAST_LABELLED = 0.5  # share of its observed months that a sample must have labels for
-LEAST_MONTHS = 12  # with an observation
+LEAST_OBSERVED = 0.3  # share of the stack's months with an observation
 KEPT, FEW_MONTHS, NOT_SURE, NOT_NEEDED = range(4)
 REASONS = (
     "taken",
-    f"fewer than {LEAST_MONTHS} months with an observation",
+    f"an observation in fewer than {LEAST_OBSERVED:.0%} of the months",
     f"fewer than {LEAST_LABELLED:.0%} of the months could be named",
     "its class or transition had enough samples",
 )
@@ -36,7 +36,7 @@ def choose(labels, evidence, observed, classes, samples, *, seed=0):
     sure = np.where(evidence >= LEAST_EVIDENCE, labels, -1).astype(np.int8)
     share = (sure >= 0).sum(axis=1) / np.maximum((labels >= 0).sum(axis=1), 1)
     reason = np.where(share < LEAST_LABELLED, NOT_SURE, KEPT)
-    reason = np.where(observed.sum(axis=1) < LEAST_MONTHS, FEW_MONTHS, reason)
+    reason = np.where(observed.mean(axis=1) < LEAST_OBSERVED, FEW_MONTHS, reason)
     stratum = kinds(sure, classes)
     rng = np.random.default_rng(seed)
     usable = np.flatnonzero(reason == KEPT)

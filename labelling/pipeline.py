@@ -13,6 +13,9 @@ from labelling.legends import common_legend, read_classes
 from labelling.products import find_products, with_lookup
 from labelling.report import write_report
 from labelling.rounds import ROUNDS, STEPS, find_months
+from stacks.absent import FEWEST as FEWEST_BANDS
+from stacks.absent import with_absent
+from stacks.source import MissingBands
 from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
 from utils.errors import InputError, note
@@ -57,7 +60,7 @@ def label_stack(
     out = Path(out)
     if out.suffix != ".npz":
         raise InputError(f"--out {out}: found '{out.suffix}', expected a name that ends in .npz")
-    opened = open_stack(stack, bands=BANDS, **stack_options)
+    opened = open_with_bands_there(stack, **stack_options)
     if len(opened.months) < SHORTEST:
         raise InputError(
             f"{stack}: {len(opened.months)} months found; expected at least {SHORTEST}"
@@ -72,6 +75,16 @@ def label_stack(
         return label_in_folder(folder, out, opened, looked_at, names, samples, rounds, steps, seed)
 
 
+def open_with_bands_there(path, **options):
+    """Open a stack with all ten bands, or with those of them that it has."""
+    try:
+        return open_stack(path, bands=BANDS, **options)
+    except MissingBands as error:
+        if len(error.there) < FEWEST_BANDS:
+            raise
+        return open_stack(path, bands=error.there, **options)
+
+
 def label_in_folder(folder, out, stack, products, legend, most, rounds, steps, seed):
     """What label_stack does once its input is known to be good."""
     candidates = find_candidates(products, stack, len(legend), int(most * POOL), seed=seed)
@@ -81,6 +94,7 @@ def label_in_folder(folder, out, stack, products, legend, most, rounds, steps, s
     )
     x = read_pixels(stack, candidates.row, candidates.column).astype(np.float32)
     x[x == NO_OBSERVATION] = np.nan
+    check_observed(x, stack)
     months = np.array([each.month for each in products])
     found = find_months(
         x,
@@ -124,19 +138,34 @@ def check_candidates(candidates, products, legend):
         )
 
 
+def check_observed(x, stack):
+    """Raise InputError where too few of the series x (N, C, T) were ever observed."""
+    seen = np.isfinite(x).any(axis=(1, 2)).sum()
+    if seen < FEWEST:
+        raise InputError(
+            f"{stack.path}: {seen} of {len(x)} series with an observation where the products have "
+            f"a class; expected at least {FEWEST}"
+        )
+
+
 def samples_of(x, choice, candidates, stack, legend):
-    """Samples of the chosen series: sites are blocks of the area, ids say row and column."""
+    """Samples of the chosen series: sites are blocks of the area, ids say row and column.
+
+    They have all ten bands. Those that the stack lacks are not observed.
+    """
     row, column = candidates.row[choice.rows], candidates.column[choice.rows]
     height, width = stack.geobox.shape
     block = max(1, -(-max(height, width) // BLOCKS))
     site = [f"block_{r:02d}_{c:02d}" for r, c in zip(row // block, column // block)]
     across, down = stack.geobox.transform @ (column + 0.5, row + 0.5)
     to_degrees = Transformer.from_crs(stack.geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
+    series = with_absent(x[choice.rows], stack.bands, BANDS)
+    series[series == NO_OBSERVATION] = np.nan
     return Samples(
-        x[choice.rows],
+        series,
         choice.labels[choice.rows],
         stack.months,
-        stack.bands,
+        BANDS,
         legend,
         np.array([f"row_{r}_column_{c}" for r, c in zip(row, column)]),
         np.column_stack(to_degrees.transform(across, down)),

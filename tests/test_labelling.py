@@ -19,9 +19,10 @@ from label_files import (
     write_land,
     write_product,
 )
-from stack_files import write_geotiff
+from stack_files import write_folder, write_geotiff, write_zarr
 
 import label
+import models
 from data_loader import load_samples
 from labelling.candidates import (
     edges,
@@ -36,8 +37,9 @@ from labelling.evidence import SWITCH_COST, month_probabilities, product_evidenc
 from labelling.legends import KNOWN, find_legend, read_classes
 from labelling.pipeline import label_stack
 from labelling.products import find_products, with_lookup
-from labelling.rounds import labels_from_years
+from labelling.rounds import ONE_MONTH, labels_from_years, trained
 from stacks.stack import open_stack
+from utils.bands import BANDS
 from utils.errors import InputError
 from utils.legend import URBAN
 
@@ -131,6 +133,48 @@ def test_land_that_does_not_change_gives_stable_samples(tmp_path):
     samples = load_samples(out)
     assert (np.where(samples.y < 0, samples.y.max(1, keepdims=True), samples.y).std(1) == 0).all()
     assert "No series changes" in (tmp_path / "city" / "report.md").read_text()
+
+
+def test_a_stack_without_some_bands_gives_samples_that_run_py_can_read(tmp_path):
+    labels = write_land(tmp_path)
+    there = [0, 1, 2, 6, 7, 8, 9]  # no red edge
+    names = [BANDS[i] for i in there]
+    pixels = reflectance(labels)[:, there]
+    first = np.datetime64("2019-01", "M")
+    write_folder(tmp_path / "seven", pixels, first=first, transform=GRID, names=names)
+    label_stack(tmp_path / "seven", products_of(tmp_path), tmp_path / "x.npz", steps=60, rounds=1)
+    samples = load_samples(tmp_path / "x.npz")  # with all ten bands, as run.py reads them
+    seen = np.isfinite(samples.x).any(axis=(0, 2))
+    assert np.flatnonzero(seen).tolist() == there
+
+
+def test_a_year_with_clouds_still_gives_samples(tmp_path):
+    labels = write_land(tmp_path)
+    first = np.datetime64("2019-01", "M")
+    write_zarr(tmp_path / "y.zarr", reflectance(labels)[:12], first=first, transform=GRID)
+    product = products_of(tmp_path)[:1]
+    label_stack(tmp_path / "y.zarr", product, tmp_path / "x.npz", steps=100)
+    assert len(load_samples(tmp_path / "x.npz")) > 0.9 * SIDE * SIDE
+
+
+def test_a_stack_without_observations_is_one_line(tmp_path):
+    labels = write_land(tmp_path)
+    nothing = np.full_like(reflectance(labels), -32768)
+    first = np.datetime64("2019-01", "M")
+    write_zarr(tmp_path / "no.zarr", nothing, first=first, transform=GRID)
+    with pytest.raises(InputError, match="0 of 1024 series with an observation"):
+        label_stack(tmp_path / "no.zarr", products_of(tmp_path), tmp_path / "x.npz", steps=10)
+
+
+def test_the_first_network_sees_one_month_alone():
+    x = np.random.default_rng(0).normal(2000, 500, (80, 10, 24)).astype(np.float32)
+    labels = np.zeros((80, 24), np.int8)
+    net = trained(x, labels, BANDS, URBAN, steps=2, seed=0, **ONE_MONTH)
+    before = models.predict(net, x)
+    x[:, :, 12:] += 900
+    after = models.predict(net, x)
+    assert np.array_equal(before[:, :, :12], after[:, :, :12])
+    assert not np.array_equal(before[:, :, 12:], after[:, :, 12:])
 
 
 def test_same_seed_gives_the_same_samples(tmp_path):
