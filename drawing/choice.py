@@ -172,6 +172,7 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
     known = [parse_product(text) for text in products or ()]
     evidence = find_evidence(known, stack, legend, product_legend=product_legend)
     if evidence:
+        evidence = evidence.fitted(net, stack)
         row, column = pixel_at(stack, at)
         says = evidence.read(stack, slice(row, row + 1), slice(column, column + 1))
         labels, _, probabilities = evidence.label(net, x[None], says)

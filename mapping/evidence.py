@@ -3,14 +3,18 @@
     python map.py city.zarr --product 2020=worldcover_2020.tif
 
 The product says what, the series says when. A network is far too sure of itself on land that it
-never saw, so its log probabilities are divided by a temperature. The class of the product counts in
-all months of the product's year, and in the whole segment (by the network alone) that fills most
-of that year: an error of the network is one error, however long it lasts, and must not become a
-change where the year of the product ends. A change costs at least SWITCH_COST. The labels of all
-months are then decoded together.
+never saw, so its log probabilities are divided by a temperature. That temperature, and how far each
+product is trusted, are those under which the products are the most likely on pixels of the area
+itself. Where the network knows the land, the two agree, and it needs no tempering.
+
+The class of the product counts in all months of the product's year, and in the whole segment (by
+the network alone) that fills most of that year: an error of the network is one error, however long
+it lasts, and must not become a change where the year of the product ends. A change costs at least
+SWITCH_COST. The labels of all months are then decoded together.
 """
 
 import copy
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,14 +22,19 @@ import numpy as np
 import models
 from labelling.legends import read_classes
 from labelling.products import ProductReader, find_products, with_lookup
+from stacks.absent import with_absent
+from utils.bands import NO_OBSERVATION
 from utils.errors import InputError
 from utils.months import calendar_years
 
-# Chosen together on the real sets in ../shared/data/real with products of which 20 and 30 % are
-# wrong: python benchmarks/product_evidence.py.
-TEMPERATURE = 3.0
-SWITCH_COST = 3.0  # nats
-TRUST = 0.8  # probability that a product is right in a month
+# Chosen on the real sets in ../shared/data/real: python benchmarks/product_evidence.py.
+SWITCH_COST = 6.0  # nats
+# Where too few pixels tell: temperature, and the probability that a product is right in a month.
+TEMPERATURE, TRUST = 3.0, 0.8
+TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0)
+TRUSTS = (0.6, 0.7, 0.8, 0.9, 0.95)
+BLOCKS, BLOCK_SIDE = 6, 8  # pixels that tell: so many blocks across and down, of that side
+FEWEST = 200  # pixels with a class of a product
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,38 @@ class ProductEvidence:
         """Class ids (N, P) int8 of the pixels of a window, -1 = the product says nothing."""
         with ProductReader(self.products, stack) as reader:
             return reader.read(rows, columns).reshape(len(self.products), -1).T
+
+    def fitted(self, net, stack, trust=None):
+        """The same evidence with temperature and trusts as pixels of the stack tell them.
+
+        trust: of all products, where it is not to be estimated. Too few pixels change nothing.
+        """
+        blocks = [(self.read(stack, *place), stack.read(*place)) for place in places_of(stack)]
+        says = np.concatenate([classes for classes, _ in blocks])
+        x = np.concatenate([as_series(pixels) for _, pixels in blocks])
+        known = (says >= 0).any(axis=1) & (x != NO_OBSERVATION).any(axis=(1, 2))
+        if known.sum() < FEWEST:
+            return self
+        series = with_absent(x[known], stack.bands, net.card["bands"])
+        scores = np.log(np.maximum(models.predict(net, series), 1e-6))
+        return self.most_likely(scores, says[known], TRUSTS if trust is None else (trust,))
+
+    def most_likely(self, scores, says, trusts=TRUSTS):
+        """The same evidence with the temperature and trusts under which `says` is most likely.
+
+        scores: log probabilities (N, K, T) by the network; says (N, P) as `read` gives it.
+        """
+        opinions = [scores[:, :, self.years == each.year].mean(axis=2) for each in self.products]
+        found = []
+        for temperature in TEMPERATURES:
+            fits = [
+                most_likely_trust(opinion / temperature, one, trusts)
+                for opinion, one in zip(opinions, says.T)
+            ]
+            likelihood = sum(each for each, _ in fits)
+            found.append((likelihood, temperature, tuple(trust for _, trust in fits)))
+        _, temperature, trust = max(found)
+        return replace(self, temperature=temperature, trust=trust)
 
     def of_months(self, says, labels):
         """Log evidence (N, K, T) float32 of what the products say (N, P).
@@ -98,6 +139,38 @@ class ProductEvidence:
             }
             for product, trust in zip(self.products, self.trust)
         ]
+
+
+def places_of(stack):
+    """Rows and columns of blocks that are spread over a stack."""
+    size = [min(BLOCK_SIDE, length) for length in stack.geobox.shape]
+    starts = [
+        np.unique(np.linspace(0, length - side, BLOCKS).astype(int))
+        for length, side in zip(stack.geobox.shape, size)
+    ]
+    return [
+        (slice(top, top + size[0]), slice(left, left + size[1]))
+        for top, left in itertools.product(*starts)
+    ]
+
+
+def as_series(pixels):
+    """Pixels (T, C, y, x) of a block -> series (N, C, T)."""
+    return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 1, 0)
+
+
+def most_likely_trust(opinion, says, trusts):
+    """(log likelihood, trust) of the trust under which a product is the most likely.
+
+    opinion (N, K): log probabilities by the network, up to a constant; says (N,), -1 = nothing.
+    """
+    rows = np.flatnonzero(says >= 0)
+    if len(rows) == 0:
+        return 0.0, trusts[0]
+    share = np.exp(opinion[rows] - opinion[rows].max(axis=1, keepdims=True))
+    right = share[np.arange(len(rows)), says[rows]] / share.sum(axis=1)
+    wrong = (1 - right) / max(1, share.shape[1] - 1)  # it says one of the other classes
+    return max((np.log(trust * right + (1 - trust) * wrong).sum(), trust) for trust in trusts)
 
 
 def months_meant(labels, year):

@@ -65,6 +65,7 @@ def make_map(stack, weights, out=None, **options):
     for text in opened.notes:
         note(text)
     evidence = find_evidence(asked.products, opened, card["legend"], **asked.of_products())
+    evidence = evidence and evidence.fitted(net, opened, asked.product_trust)
     with claimed(out):
         precision = chosen_precision(out, asked, net.to(asked.device), opened)
         planned = plan(opened, weights, asked, precision, evidence)

@@ -13,7 +13,7 @@ from stack_files import write_zarr
 import demo
 import map as map_script
 import models
-from mapping.evidence import ProductEvidence, find_evidence, months_meant
+from mapping.evidence import TEMPERATURES, TRUSTS, ProductEvidence, find_evidence, months_meant
 from mapping.pipeline import make_map
 from stacks.stack import open_stack
 from utils.bands import BANDS
@@ -86,7 +86,7 @@ def test_map_takes_the_class_of_the_product_and_the_month_of_the_series(
     month = (both[:, later] == 4).argmax(axis=0)
     assert (np.abs(month - 24) <= 1).mean() > 0.7
     settings = json.loads((both_map / "config.json").read_text())["products"]
-    assert settings[0]["product"].startswith("2020=") and settings[0]["trust"] == 0.8
+    assert settings[0]["product"].startswith("2020=") and settings[0]["trust"] in TRUSTS
 
 
 def test_resume_refuses_another_product(made, wrong_network, tmp_path):
@@ -116,6 +116,27 @@ def test_a_pixel_without_a_class_gets_no_evidence():
     says = evidence.of_months(np.array([[-1], [3]], np.int8), np.zeros((2, 12), np.int8))
     assert not says[0].any()
     assert (says[1, 3] == 0).all() and np.allclose(np.exp(says[1, 0]), 0.04 / 0.8)
+
+
+@pytest.mark.parametrize("errors, trust", [(0.05, 0.95), (0.3, 0.7)])
+def test_trust_of_a_product_is_how_often_it_is_right_on_the_area(errors, trust):
+    rng = np.random.default_rng(0)
+    true, wrong = rng.integers(0, 6, 2000), rng.random(2000) < errors
+    says = np.where(wrong, (true + rng.integers(1, 6, 2000)) % 6, true)
+    scores = np.full((2000, 6, 12), np.log(0.002))
+    scores[np.arange(2000), true] = np.log(0.99)
+    evidence = ProductEvidence((_Year(2020),), (0.8,), np.full(12, 2020), 6)
+    fitted = evidence.most_likely(scores, says[:, None])
+    assert fitted.trust == (trust,) and fitted.temperature < 2
+
+
+def test_a_network_that_knows_nothing_of_the_land_is_tempered():
+    rng = np.random.default_rng(0)
+    says, guess = rng.integers(0, 6, 2000), rng.integers(0, 6, 2000)
+    scores = np.full((2000, 6, 12), np.log(0.002))
+    scores[np.arange(2000), guess] = np.log(0.99)
+    evidence = ProductEvidence((_Year(2020),), (0.8,), np.full(12, 2020), 6)
+    assert evidence.most_likely(scores, says[:, None]).temperature == max(TEMPERATURES)
 
 
 class _Year:
