@@ -248,7 +248,7 @@ def test_adapting_takes_the_surest_segments_of_each_class_and_no_doubtful_ones(s
     confidence = rng.random((60, 24)).astype(np.float32) * (labels != 2)  # class 2 is never sure
     kept = adapting.surest(labels, confidence, 6)
     sure = adapting.mean_of_segments(labels, confidence)
-    doubtful = sure < np.quantile(sure, adapting.DOUBTFUL)
+    doubtful = sure < min(adapting.CERTAIN, np.quantile(sure, adapting.DOUBTFUL))
     assert (kept[doubtful] == -1).all()
     for k in range(2):
         of_class, taken = labels == k, kept == k
@@ -256,6 +256,15 @@ def test_adapting_takes_the_surest_segments_of_each_class_and_no_doubtful_ones(s
         if (of_class & ~doubtful).sum() > of_class.sum() * adapting.SHARE:
             assert abs(taken.sum() / of_class.sum() - adapting.SHARE) < 25 / of_class.sum()
         assert sure[taken].min(initial=1) >= sure[of_class & ~taken].max(initial=-1)
+
+
+def test_rare_class_that_is_certain_teaches_though_others_are_surer():
+    labels = np.zeros((50, 24), np.int8)
+    confidence = np.full((50, 24), 0.99, np.float32)
+    labels[:4], confidence[:4] = 1, 0.95
+    labels[4:8], confidence[4:8] = 2, 0.7
+    kept = adapting.surest(labels, confidence, 3)
+    assert (kept == 1).any() and not (kept == 2).any()
 
 
 def test_mean_of_a_segment_is_that_of_its_months():

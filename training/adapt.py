@@ -20,7 +20,8 @@ from training.recipe import make_optimizer
 from utils.changes import change_months
 
 SHARE = 0.5  # of the months of each class that teach
-DOUBTFUL = 0.25  # share of the months of all classes that never teach
+DOUBTFUL = 0.25  # share of the months of all classes that never teach ...
+CERTAIN = 0.93  # ... unless their segments have this mean confidence, as rare classes may
 WAY = 0.5  # from the weights before to those after
 
 
@@ -47,12 +48,12 @@ def adapt(net, x, settings, *, progress=True):
 
 def surest(labels, confidence, classes):
     """Labels (N, T) with -1 in all but the `SHARE` of the months of each class whose segments have
-    the highest mean confidence, and in the `DOUBTFUL` months of all classes.
+    the highest mean confidence, and in the `DOUBTFUL` months of all classes below `CERTAIN`.
 
     A share of each class, as one threshold for all would leave no rare class.
     """
     kept, sure = labels.copy(), mean_of_segments(labels, confidence)
-    kept[sure < np.quantile(sure, DOUBTFUL)] = -1
+    kept[sure < min(CERTAIN, np.quantile(sure, DOUBTFUL))] = -1
     for k in range(classes):
         of_class = labels == k
         if of_class.any():
