@@ -81,10 +81,28 @@ def pages():
         ROOT / "assessing" / "README.md": {
             "coverage": forms.coverage_table(rows_of("assess_coverage"))
         },
+        ROOT / "labelling" / "README.md": labelling_tables(),
         ROOT / "dataset" / "world.md": {
             "beside_real": forms.world_beside_table(rows_of("world_beside_real"))
         },
     }
+
+
+def labelling_tables():
+    """What label.py's samples and products in a map are worth."""
+    ways = rows_of("product_evidence").query("cost == 6")
+    figures = ["months_right", "changing", "network", "product"]
+    return {
+        "labelling": forms.plain_table(rows_of("labelling").round(3)),
+        "labelling_real": forms.plain_table(means(rows_of("labelling_real"), ["land", "way"])),
+        "product_evidence": forms.plain_table(means(ways, ["way"])[["way", *figures]]),
+    }
+
+
+def means(table, by):
+    """Means of the figures of each way, three digits."""
+    figures = table.drop(columns="seed", errors="ignore").groupby(by, sort=False)
+    return figures.mean(numeric_only=True).round(3).reset_index()
 
 
 def study_tables():
