@@ -1,14 +1,15 @@
 """Fit trained weights to a new area with that area's own series, without any label:
 self-training.
 
-What makes it safe was measured on real land that the network never saw (`benchmarks/unseen.py
---adapt`): a whole segment counts as sure or not, as single sure months of a doubtful series teach
-errors; half of the segments of each class teach, but none of the doubtful quarter of all, which
-would turn roofs of bright soil into bare soil; and the result is half-way between the weights
-before and after, as the second half of the way brings little and loses most.
+Which labels teach follows from how much the area changes by the network's own labels. Where most
+series are stable, single sure months of a doubtful series teach errors: whole segments count, and
+the weights go half of the way (`benchmarks/unseen.py --adapt`). Where most series change, the
+months around a change must be left out: single months count, and the weights go all of the way
+(`benchmarks/accuracy.py --adapt`).
 """
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,45 +20,75 @@ from training.loop import train_epoch, update_average
 from training.recipe import make_optimizer
 from utils.changes import change_months
 
-SHARE = 0.5  # of the months of each class that teach
-DOUBTFUL = 0.25  # share of the months of all classes that never teach ...
-CERTAIN = 0.93  # ... unless their segments have this mean confidence, as rare classes may
-WAY = 0.5  # from the weights before to those after
+
+@dataclass(frozen=True)
+class Manner:
+    """How an area is learnt.
+
+    segments: confidence is the mean over a segment, else that of each month. share: of the months
+    of each class that teach, the surest. doubtful: share of the months of all classes that never
+    teach, where they are less sure than `certain` (rare classes may be sure enough). rounds: of
+    labelling and training. way: from the weights before (0) to those after (1).
+    """
+
+    segments: bool
+    share: float
+    doubtful: float
+    rounds: int
+    way: float
+    certain: float = 0.93
+
+
+# A doubtful quarter: without it, roofs of bright soil become bare soil.
+STABLE = Manner(segments=True, share=0.5, doubtful=0.25, rounds=1, way=0.5)
+CHANGING = Manner(segments=False, share=0.8, doubtful=0.0, rounds=2, way=1.0)
 
 
 def adapt(net, x, settings, *, progress=True):
     """Return a copy of the network, moved towards its own surest labels of series x (N, C, T).
 
-    The network labels x. The `surest` labels are kept as true, and a copy is trained on those, with
-    the augmentations of `settings`, for `settings.epochs` epochs. There is no label, so nothing is
-    chosen here.
+    In each round the network labels x, the `surest` labels are kept as true, and it is trained on
+    those, with the augmentations of `settings`, for `settings.epochs` epochs. There is no label, so
+    nothing is chosen here.
     """
     device = next(net.parameters()).device
     series = as_tensor(x, device)
-    known = label(net, x, precision="float32")
-    y = torch.from_numpy(surest(*known, len(net.card["legend"]))).to(device).long()
-    student = copy.deepcopy(net).requires_grad_(True)
+    manner = manner_for(label(net, x, precision="float32")[0])
     mean = copy.deepcopy(net)  # the running mean of the student
-    optimizer = make_optimizer(student, settings)
-    for epoch in tqdm(range(settings.epochs), unit="epoch", disable=not progress):
-        train_epoch(student, mean, optimizer, series, y, None, settings, epoch)
+    with tqdm(total=manner.rounds * settings.epochs, unit="epoch", disable=not progress) as bar:
+        for _ in range(manner.rounds):
+            known = label(mean, x, precision="float32")
+            y = surest(*known, len(net.card["legend"]), manner)
+            target = torch.from_numpy(y).to(device).long()
+            student = copy.deepcopy(mean).requires_grad_(True)
+            optimizer = make_optimizer(student, settings)
+            for epoch in range(settings.epochs):
+                train_epoch(student, mean, optimizer, series, target, None, settings, epoch)
+                bar.update()
+            mean.eval()
     adapted = copy.deepcopy(net)
-    update_average(adapted, mean, 1 - WAY)
+    update_average(adapted, mean, 1 - manner.way)
     return adapted.eval()
 
 
-def surest(labels, confidence, classes):
-    """Labels (N, T) with -1 in all but the `SHARE` of the months of each class whose segments have
-    the highest mean confidence, and in the `DOUBTFUL` months of all classes below `CERTAIN`.
+def manner_for(labels):
+    """CHANGING where most of the series change by labels (N, T), else STABLE."""
+    return CHANGING if change_months(labels).any(axis=1).mean() > 0.5 else STABLE
+
+
+def surest(labels, confidence, classes, manner):
+    """Labels (N, T) with -1 in all but the months that teach, as the Manner says.
 
     A share of each class, as one threshold for all would leave no rare class.
     """
-    kept, sure = labels.copy(), mean_of_segments(labels, confidence)
-    kept[sure < min(CERTAIN, np.quantile(sure, DOUBTFUL))] = -1
+    kept = labels.copy()
+    sure = mean_of_segments(labels, confidence) if manner.segments else confidence
+    kept[sure < min(manner.certain, np.quantile(sure, manner.doubtful))] = -1
     for k in range(classes):
         of_class = labels == k
         if of_class.any():
-            kept[of_class & (sure < np.quantile(sure[of_class], 1 - SHARE))] = -1
+            least = np.quantile(sure[of_class], 1 - manner.share)
+            kept[of_class & (sure < least)] = -1
     return kept
 
 
