@@ -207,7 +207,7 @@ def decide(scene, pixels, others, alike):
     """
     seen, words = pixels_say(pixels), in_words(scene, pixels)
     if is_old(scene):
-        if seen == others == OFFSET:
+        if seen == others == OFFSET and pixels.mostly_clear:  # what is left of clouds is bright
             return Decision(OFFSET, "comparison", words)
         return Decision(0, "pixels" if seen == 0 else "metadata", words)
     stated = metadata_say(scene)

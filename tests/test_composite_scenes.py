@@ -50,6 +50,14 @@ def test_an_old_baseline_keeps_its_values_and_a_wrong_one_shows_beside_earlier_s
     assert offset_of(scene, land_of() + 2500, known) == 0
 
 
+def test_what_clouds_leave_of_an_old_scene_keeps_its_values_though_it_is_bright():
+    scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
+    known = [land_of().astype(np.float32)] * 3
+    clear = np.zeros((40, 40), bool)
+    clear[:10] = True
+    assert offset_of(scene, land_of() + 1000, known, clear=clear) == 0
+
+
 def test_bright_land_keeps_its_values_where_other_scenes_are_as_bright():
     scene = scene_of(item_of(SceneSpec("2021-03-05T10:50:00Z"), {}), str)
     desert = replace(scene, baseline="05.10", catalogue_offset=-1000, offset_applied=False)
