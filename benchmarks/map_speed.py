@@ -3,9 +3,10 @@
     python benchmarks/map_speed.py --samples coast_train.npz --megapixels 1 4 16   # ratio, memory
     python benchmarks/map_speed.py --samples coast_train.npz --scaling   # one worker, two workers
 
-Makes a stack of 48 months (int16 Zarr) by tiling the series of --samples, and maps the stack from
-start to end, with its page and without: that is the page's share of the time. Before and after
-that, it labels the same series straight from memory. Adds rows to map_speed.csv beside this script.
+Makes a stack of 48 months (int16 Zarr) of fields of 4 x 4 pixels, each with one of the series of
+--samples, and maps the stack from start to end, with its page and without: that is the page's share
+of the time. Before and after that, it labels the same series straight from memory. Adds rows to
+map_speed.csv beside this script.
 """
 
 import csv
@@ -34,6 +35,7 @@ from utils.memory import keep_memory  # noqa: E402
 from utils.workers import cores  # noqa: E402
 
 MONTHS, CHUNK = 48, 256
+FIELD = 4  # pixels a side; where every pixel has a series of its own, each change is a polygon
 COLUMNS = (
     "what",
     "megapixels",
@@ -82,7 +84,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
         for size in args.megapixels:
             side = max(CHUNK, round((size * 2**20) ** 0.5 / CHUNK) * CHUNK)
-            stack = make_stack(Path(folder) / "stack.zarr", series, side)
+            stack = make_stack(Path(folder) / "stack.zarr", series, side, FIELD)
             runs = [(1, 1), (2, 2)] if args.scaling else [(0, cores())]
             for workers, on_cores in runs:
                 rows.append(measure(net, series, stack, side, args.weights, workers, on_cores))
@@ -97,8 +99,11 @@ def main():
         table.writerows(rows)
 
 
-def make_stack(path, series, side):
-    """A Zarr cube (48, 10, side, side) whose pixels are the series, one after the other."""
+def make_stack(path, series, side, field=1):
+    """A Zarr cube (48, 10, side, side) whose fields are the series, one after the other.
+
+    field: pixels a side of a field, all with one series.
+    """
     coords = {
         "time": np.arange("2018-01", "2022-01", dtype="datetime64[M]").astype("datetime64[ns]"),
         "y": 3_100_000 - 10.0 * np.arange(side),
@@ -118,10 +123,10 @@ def make_stack(path, series, side):
     )
     for top in range(0, side, CHUNK):
         for left in range(0, side, CHUNK):
-            down = (top + np.arange(CHUNK))[:, None]
-            across = left + np.arange(CHUNK)
-            pixels = (down * side + across) % len(series)
-            block = series[pixels].transpose(3, 2, 0, 1)
+            down = (top + np.arange(CHUNK))[:, None] // field
+            across = (left + np.arange(CHUNK)) // field
+            which = (down * (side // field) + across) % len(series)
+            block = series[which].transpose(3, 2, 0, 1)
             cube[:, :, top : top + CHUNK, left : left + CHUNK] = block
     return path
 
