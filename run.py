@@ -112,7 +112,8 @@ def recipe_flags(group):
     add(
         "--flip-until",
         type=number(at_least=0, at_most=1),
-        help="share of the epochs after which flip is left out; modern: 1.0; patchnet 0.5",
+        help="share of the epochs after which flip is left out; modern: 1.0; "
+        "patchnet 0.5, patchnet_large 0.5",
     )
     add(
         "--augment",

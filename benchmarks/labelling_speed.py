@@ -22,8 +22,7 @@ import rasterio
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from map_speed import CHUNK, make_stack
-
+from benchmarks.map_speed import CHUNK, make_stack
 from data_loader import load_samples
 from stacks.stack import open_stack
 from utils.bands import NO_OBSERVATION

@@ -1,5 +1,6 @@
 """Where a map is worked on: processes, clusters, memory, other systems."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -81,6 +82,7 @@ def test_memory_is_bounded_by_windows_of_whole_chunks(chunk, months):
 
 def test_memory_of_finished_windows_goes_back_to_the_system(maps, tmp_path, monkeypatch):
     times = []
+    monkeypatch.setattr("mapping.windows.WINDOWS_DONE", itertools.count(1))
     monkeypatch.setattr("mapping.windows.give_back_memory", lambda: times.append(1))
     draw(maps / "8.zarr", maps / "net.safetensors", tmp_path / "out", "--window", 5)
     assert len(times) == 20 // 8  # windows

@@ -292,12 +292,16 @@ def test_wrong_input_ends_in_one_line_on_the_terminal(quick):
 
 def test_help_tells_the_values_of_the_recipe():
     told = {action.dest: action.help for action in run.make_parser()._actions}
-    patchnet = settings_of("modern", "patchnet")
+    sizes = ("patchnet", "patchnet_large")
+    recipes = {network: settings_of("modern", network) for network in sizes}
+    patchnet = recipes["patchnet"]
     shown = [name for name in vars(patchnet) if "modern: " in (told.get(name) or "")]
     assert len(shown) == 9
     for name in shown:
-        general, own = getattr(Settings, name), getattr(patchnet, name)
-        expected = f"modern: {general}" + (f"; patchnet {own}" if own != general else "")
+        general = getattr(Settings, name)
+        values = {network: getattr(recipe, name) for network, recipe in recipes.items()}
+        own = [f"{network} {value}" for network, value in values.items() if value != general]
+        expected = f"modern: {general}" + (f"; {', '.join(own)}" if own else "")
         assert told[name].endswith(expected), name
     changed = [f"{name} {patchnet.__dict__[name]:g}" for name in ("epochs", "flip_until")]
     assert all(words in Settings.__doc__ for words in changed)
