@@ -88,6 +88,7 @@ def run(out, folder, request, way, go_on):
         begin(out, folder, request, plan, before)
     plan, counts = compose_all(folder, plan, request, way, reader)
     with store.writing(out):
+        store.remove_partial(folder / "stack")
         if request.extend:
             store.append(out, folder / "stack", plan.first)
         else:

@@ -135,6 +135,12 @@ def open_to_write(path):
     return {"reflectance": root["reflectance"], "looks": looks}
 
 
+def remove_partial(path):
+    """Remove what a killed run was writing: Zarr gives a chunk its name when it is whole."""
+    for file in Path(path).rglob("*.partial"):
+        file.unlink()
+
+
 def existing(path):
     """(grid, months, settings) of a stack that composite.py made; raises InputError."""
     try:

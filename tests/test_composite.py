@@ -162,6 +162,17 @@ def test_a_killed_run_goes_on_to_the_same_bytes(months):
     assert not (folder / "killed.zarr.part").exists()
 
 
+def test_a_run_killed_inside_a_chunk_leaves_no_half_of_it(months):
+    """Zarr writes a chunk to a file beside it, which then takes its name."""
+    folder, how = months
+    out, how = folder / "chunk.zarr", how | {"months": "2022-01:2022-05"}
+    killed_at("unfinished.save_counts", 3, out, **how)
+    chunk = next((folder / "chunk.zarr.part" / "stack").glob("reflectance/*/0/0/0"))
+    chunk.with_name("0.6d25b4c20b3e4479b1baeb934de0028a.partial").write_bytes(b"half")
+    composite(out, resume=True, **how)
+    assert bytes_of(out) == bytes_of(folder / "whole.zarr")
+
+
 def test_months_added_later_are_the_same_bytes_and_touch_no_older_file(months):
     folder, how = months
     out = folder / "grown.zarr"
