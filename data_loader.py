@@ -29,7 +29,7 @@ from utils.checks import check_arrays, check_reflectance, expect_shape, observed
 from utils.errors import InputError
 from utils.files import written_whole
 from utils.legend import COAST, URBAN, Legend, legend_for, select_classes
-from utils.months import month_axis, monthly_median
+from utils.months import check_first_month, month_axis, monthly_median
 from utils.reference import CANNOT_TELL, is_reference, read_reference
 from utils.splits import split_samples
 from utils.tables import (
@@ -114,6 +114,7 @@ def load_samples(
     try:
         samples = reader_for(path)(path, first_month=first_month, legend=legend)
         samples = check_arrays(path, samples)
+        check_first_month(path, samples.months, first_month)
     except InputError:
         raise
     except Exception as error:  # a damaged file makes its library raise anything
@@ -204,9 +205,7 @@ def read_gee_folder(path, first_month=None, legend=None):
     """
     files = sorted(path.glob("*.csv")) or sorted(path.glob("*/*.csv"))
     if not files:
-        raise InputError(
-            f"{path}: no CSV found in it or in its sub-folders; expected one CSV a point"
-        )
+        raise InputError(f"{path}: no CSV found in it or its sub-folders; expected one CSV a point")
     tables = []
     for file in files:
         table = pd.read_csv(file)

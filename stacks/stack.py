@@ -19,6 +19,7 @@ from stacks.reflectance import reflectance
 from stacks.source import Source
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
+from utils.months import check_first_month
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def open_stack(path, *, first_month=None, bands=BANDS, scale=None, nodata=(), of
     where there is one. Returns a Stack. Raises InputError.
     """
     source = find_source(path, first_month=first_month, bands=bands)
+    check_first_month(path, source.months, first_month)
     months = np.arange(source.months[0], source.months[-1] + 1)
     file_scale, file_offset = source.scale, source.offset
     if scale is not None:

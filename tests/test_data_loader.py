@@ -209,6 +209,8 @@ def test_integers_of_a_reader_may_mark_what_is_missing(tmp_path):
     np.savez(tmp_path / "plain.npz", **arrays, note=np.array([{"a": 1}], dtype=object))
     found = load_samples(tmp_path / "plain.npz")  # other arrays are not even looked at
     assert np.isnan(found.x[1, :, 4]).all() and (found.y == -1).all()
+    with pytest.raises(InputError, match="begins in 2020-01, .* not in 2019-01"):
+        load_samples(tmp_path / "plain.npz", first_month="2019-01")
 
 
 def test_names_with_blanks_accents_and_to_come_back(tmp_path):

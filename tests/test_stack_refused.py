@@ -116,3 +116,11 @@ def test_damaged_pixels_are_named_with_their_file(tmp_path):
         with pytest.raises(InputError, match="damaged|cannot be read") as error:
             pixels_of(open_stack(path))
         assert str(path) in str(error.value)
+
+
+def test_a_first_month_beside_the_files_own_dates_is_refused(tmp_path):
+    cube(STACK).to_netcdf(tmp_path / "cube.nc")
+    for given in (None, "2019-02"):
+        assert open_stack(tmp_path / "cube.nc", first_month=given).months[0].item().month == 2
+    with pytest.raises(InputError, match="cube.nc: begins in 2019-02, .* not in 2016-01"):
+        open_stack(tmp_path / "cube.nc", first_month="2016-01")

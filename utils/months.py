@@ -26,6 +26,21 @@ def month_axis(path, first_month, steps):
     return first[:, None] + np.arange(steps)
 
 
+def check_first_month(path, months, given):
+    """Raise InputError where the user gives a first month and the file's own dates say another.
+
+    months: (T,) or (N, T) datetime64[M] of the file. given: 'YYYY-MM' or None.
+    """
+    if given is None:
+        return
+    first, wished = months.min(), month_axis(path, given, 1)[0]
+    if first != wished:
+        raise InputError(
+            f"{path}: begins in {first}, as its own dates say, not in {wished}; "
+            "expected --first-month only for files without dates"
+        )
+
+
 def calendar_years(months):
     """Years such as 2021 of months datetime64[M], as whole numbers."""
     return months.astype("datetime64[Y]").astype(int) + 1970

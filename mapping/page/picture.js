@@ -102,8 +102,9 @@ class Picture {
       const box = [column * side, row * side, image.naturalWidth * step, image.naturalHeight * step];
       this.drawBox(context, image, box, this.page.viewer.zoom * step < 1);
     }
+    const inferred = this.page.isMap ? "; the labels follow from other months" : "";
     this.page.element("notice").textContent =
-      empty ? `${this.page.data.months[month]}: no observation for true colour` : "";
+      empty ? `${this.page.data.months[month]}: no observation here${inferred}` : "";
   }
 
   image(source) {
