@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.errors import InputError
+from utils.errors import InputError, note
 from utils.legend import COAST, URBAN, legend_for
 
 LARGEST_CODE = 65_535
@@ -25,6 +25,7 @@ class ProductLegend:
     name: str
     codes: dict
     words: tuple = ()  # of a file name or a tag that tell this legend
+    pixel: float = np.nan  # side of a pixel as published, metres
 
 
 def codes_of(**codes_of_class):
@@ -77,6 +78,7 @@ KNOWN = {
                 none=(0, 70, 90, 100),
             ),
             ("worldcover", "esa_wc", "esawc"),
+            10,
         ),
         ProductLegend(
             "dynamicworld",
@@ -84,6 +86,7 @@ KNOWN = {
                 water=(0,), woods=(1, 5), grass=(2,), crops=(4,), built=(6,), bare=(7,), none=(3, 8)
             ),
             ("dynamicworld", "dynamic_world", "dynamic world"),
+            10,
         ),
         ProductLegend(
             "esri",
@@ -91,6 +94,7 @@ KNOWN = {
                 water=(1,), woods=(2,), crops=(5,), built=(7,), bare=(8,), none=(0, 4, 9, 10, 11)
             ),
             ("esri", "io-lulc", "io_lulc"),
+            10,
         ),
         ProductLegend(
             "clcd",
@@ -104,6 +108,7 @@ KNOWN = {
                 none=(0, 6, 9),
             ),
             ("clcd",),
+            30,
         ),
         ProductLegend(
             "globeland30",
@@ -117,8 +122,9 @@ KNOWN = {
                 none=(0, 50, 70, 100, 255),
             ),
             ("globeland", "gl30"),
+            30,
         ),
-        ProductLegend("corine", CORINE_URBAN | CORINE_GRID, ("corine", "clc")),
+        ProductLegend("corine", CORINE_URBAN | CORINE_GRID, ("corine", "clc"), 100),
     )
 }
 
@@ -149,11 +155,13 @@ def read_classes(path):
     return ProductLegend(Path(path).name, codes)
 
 
-def find_legend(path, values, hints, given=None):
+def find_legend(path, values, hints, given=None, pixel=np.nan):
     """Return the ProductLegend of a product.
 
     values: codes found in it; hints: its file name and tags; given: a name of KNOWN, or a
-    ProductLegend. Raises InputError where no legend, or more than one, fits.
+    ProductLegend; pixel: side of its pixels, metres. Where several legends hold all codes, the one
+    with pixels of this size is taken: the codes of WorldCover are nearly all in GlobeLand30 too.
+    Raises InputError where no legend, or more than one, fits.
     """
     if isinstance(given, ProductLegend):
         return checked(path, values, given)
@@ -168,6 +176,11 @@ def find_legend(path, values, hints, given=None):
         return fits[0]
     if len(named) == 1:
         return checked(path, values, named[0])
+    of_size = [each for each in fits if 0.7 < pixel / each.pixel < 1.5]
+    if len(of_size) == 1:
+        name = of_size[0].name
+        note(f"{path}: read as {name}, by its codes and its pixels; --legend names another")
+        return of_size[0]
     what = "more than one legend fits" if fits else "no known legend fits"
     raise InputError(
         f"{path}: classes {in_words(values)} found, {what}; expected --legend, one of "

@@ -55,12 +55,12 @@ def find_products(products, stack, *, legend=None, month_of_year=7):
     found = []
     for year, path in products:
         month = month_on_stack(path, year, stack, month_of_year)
-        values, hints, own, resampling = look_at(path, stack)
+        values, hints, own, pixel, resampling = look_at(path, stack)
         if len(values) == 0:
             raise InputError(
                 f"{path}: holds no class where the stack is; expected a product that overlaps it"
             )
-        known = find_legend(path, values, hints, legend or own)
+        known = find_legend(path, values, hints, legend or own, pixel)
         found.append((Product(str(path), year, month, known.name, resampling, None), known))
     return found
 
@@ -87,7 +87,7 @@ def month_on_stack(path, year, stack, month_of_year):
 
 def look_at(path, stack):
     """Codes found where the stack is, hints of the legend, the legend in the raster's own tags or
-    None, and how the product is resampled.
+    None, the side of its pixels in metres, and how the product is resampled.
     """
     try:
         with rasterio.open(path) as raster:
@@ -114,7 +114,7 @@ def look_at(path, stack):
             f"{path}: cannot be read ({reason}); expected a raster of classes"
         ) from error
     codes = np.unique(np.concatenate(codes))
-    return codes[codes != NOT_A_CODE].tolist(), hints, own_legend, resampling
+    return codes[codes != NOT_A_CODE].tolist(), hints, own_legend, cell, resampling
 
 
 def legend_in_tags(path, raster):

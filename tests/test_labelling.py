@@ -324,6 +324,12 @@ def test_legend_that_could_be_several_is_asked_for():
         find_legend("map.tif", [10, 20, 80], "map.tif")
 
 
+@pytest.mark.parametrize("pixel, name", [(9.3, "worldcover"), (29.9, "globeland30")])
+def test_legend_that_could_be_several_is_told_by_the_size_of_the_pixels(pixel, name, capsys):
+    assert find_legend("map.tif", [10, 20, 80], "map.tif", pixel=pixel).name == name
+    assert f"map.tif: read as {name}" in capsys.readouterr().err
+
+
 def test_table_of_classes(tmp_path):
     (tmp_path / "t.csv").write_text("value,class\n1,mangrove\n2,mud\n9,\n")
     assert read_classes(tmp_path / "t.csv").codes == {1: "mangrove", 2: "mud", 9: None}
