@@ -18,6 +18,7 @@ from stacks.absent import with_absent
 from stacks.source import MissingBands
 from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION, SHORTEST
+from utils.changes import change_months
 from utils.errors import InputError, note
 from utils.files import claimed
 
@@ -118,7 +119,7 @@ def label_in_folder(folder, out, stack, products, legend, most, rounds, steps, s
     evidence = np.where(choice.labels >= 0, found.evidence, 0)[choice.rows].astype(np.float32)
     write_report(folder, taken, evidence, choice, found, candidates, products)
     save_samples(out, taken, evidence=evidence)
-    changed = (np.diff(np.maximum(taken.y, 0), axis=1) != 0).any(axis=1).sum()
+    changed = change_months(taken.y).any(axis=1).sum()
     print(f"{out}: {len(taken):,} samples, {changed:,} of them change; look at {folder}/report.md")
     return Labelled(taken, evidence, folder)
 

@@ -126,10 +126,14 @@ def test_run_py_reads_the_samples(made, tmp_path):
     assert (tmp_path / "made.safetensors").exists()
 
 
-def test_land_that_does_not_change_gives_stable_samples(tmp_path):
-    write_land(tmp_path, change=False, spoilt=0)
+def test_land_that_does_not_change_gives_stable_samples(tmp_path, capsys):
+    pixels = reflectance(write_land(tmp_path, change=False, spoilt=0))
+    pixels[:4] = -32768  # months without a label are no change
+    first = np.datetime64("2019-01", "M")
+    write_zarr(tmp_path / "late.zarr", pixels, first=first, transform=GRID)
     out = tmp_path / "city.npz"
-    label_stack(tmp_path / "city.zarr", products_of(tmp_path), out, steps=60, rounds=1)
+    label_stack(tmp_path / "late.zarr", products_of(tmp_path), out, steps=60, rounds=1)
+    assert "samples, 0 of them change" in capsys.readouterr().out
     samples = load_samples(out)
     assert (np.where(samples.y < 0, samples.y.max(1, keepdims=True), samples.y).std(1) == 0).all()
     assert "No series changes" in (tmp_path / "city" / "report.md").read_text()

@@ -89,6 +89,19 @@ def test_the_figure_says_what_changed_when():
     assert set(BANDS) <= set(words)
 
 
+@pytest.mark.parametrize("known", [set(), {"true"}, {"predicted"}, {"predicted", "probabilities"}])
+def test_a_series_figure_has_dates_whatever_is_known(known):
+    given = {name: np.zeros(24, np.int8) for name in known - {"probabilities"}}
+    if "probabilities" in known:
+        given["probabilities"] = np.full((5, 24), 0.2, np.float32)
+    figure = series_figure(np.ones((10, 24), np.float32), months(24), BANDS, COAST, **given)
+    shown = [
+        axes for axes in figure.axes if axes.axison and axes.xaxis.get_tick_params()["labelbottom"]
+    ]
+    dates = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in shown]
+    assert [labels[0] for labels in dates if labels] == ["2018-01"]
+
+
 def test_without_truth_only_the_prediction_is_drawn():
     predicted = np.zeros(24, np.int8)
     for true in (None, np.full(24, -1, np.int8)):

@@ -50,6 +50,8 @@ BAND_GROUPS = {
     "short-wave\ninfrared": {"B11": "#d98200", "B12": "#4a2500"},
 }
 
+WITH_SCALE = (draw_bands, draw_probabilities)  # the rows with an axis of values; the last is dated
+
 
 class Row(NamedTuple):
     """One panel: its height and the gap below it in inches, the function that draws it."""
@@ -74,6 +76,8 @@ def series_figure(
     legend = type(legend)(tuple(shorten(name) for name in legend.names), legend.colours)
     true, predicted = _if_known(true), _if_known(predicted)
     rows = [Row(1.1, 0.12, draw_bands, (x, bands, shown)) for shown in _bands_shown(bands)]
+    if probabilities is None:
+        rows[-1] = rows[-1]._replace(gap=0.3)  # the dates stand there
     rows += _rows_of_labels(true, predicted, months, legend, probabilities)
     if probabilities is not None:
         rows.append(Row(1.1, 0, draw_probabilities, (probabilities, legend)))
@@ -137,6 +141,7 @@ def _write_title(figure, title):
 def _stack_rows(figure, rows, top, months, true, predicted):
     """Draw each row in axes of its own, from the top down; top: inches above the first row."""
     height, at = figure.get_figheight(), top
+    *_, dated = (row for row in rows if row.draw in WITH_SCALE)
     for row in rows:
         place = (LEFT / WIDTH, 1 - (at + row.height) / height, PANEL / WIDTH, row.height / height)
         axes = figure.add_axes(place)
@@ -145,12 +150,11 @@ def _stack_rows(figure, rows, top, months, true, predicted):
         if row.draw is draw_bands:
             _draw_changes(axes, true, TRUE_LINE)
             _draw_changes(axes, predicted, PREDICTED_LINE)
-        is_last, has_scale = row is rows[-1], row.draw in (draw_bands, draw_probabilities)
-        if not has_scale:
-            axes.set(xticks=[], yticks=[])
-        if has_scale or is_last:
+        if row.draw in WITH_SCALE:
             _date_axis(axes, months)
-        axes.tick_params(labelbottom=is_last, labelsize=SMALL)
+        else:
+            axes.set(xticks=[], yticks=[])
+        axes.tick_params(labelbottom=row is dated, labelsize=SMALL)
         at += row.height + row.gap
 
 
