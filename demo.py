@@ -1,6 +1,6 @@
 """Draw what a network says about single series: bands, labels, and what changed when.
 
-    python demo.py                                    # four telling samples, the newest weights
+    python demo.py                                    # four telling samples
     python demo.py --data mine.npz --changed --n 10   # ten series with true changes
     python demo.py --wrong                            # where the network is wrong
     python demo.py --sample 12 --sample 407           # these samples
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import models
-from drawing.choice import DEFAULT_DATA, last_trained, pixel_of_stack, series_of_samples
+from drawing.choice import DEFAULT_DATA, default_weights, pixel_of_stack, series_of_samples
 from drawing.telling import sequences
 from mapping.unfinished import link_to_page
 from utils.errors import InputError, run_main
@@ -41,7 +41,10 @@ def make_parser():
         help="file or folder of samples; None: what the weights were tested on, if it is here, "
         f"else {DEFAULT_DATA}",
     )
-    flag("--weights", help="weights file; None: the one in model_data/ trained last")
+    flag(
+        "--weights",
+        help="weights file; None: those of your last run in model_data/, else world.safetensors",
+    )
     flag = parser.add_argument_group("which samples").add_argument
     flag(
         "--sample",
@@ -149,7 +152,7 @@ def draw(
     """
     of_samples = {"data": data, "sample": sample, "changed": changed, "wrong": wrong, "part": part}
     check_together(stack, at, product, of_samples)
-    weights = Path(weights or last_trained())
+    weights = Path(weights or default_weights())
     net = models.load(weights)
     print(f"weights: {weights}")
     if stack:

@@ -14,6 +14,7 @@ from utils.legend import OTHER_CLASS
 
 HERE = Path(__file__).parents[1]
 DEFAULT_DATA = "dataset/urban.npz"
+SHIPPED = ("world.safetensors", "urban.safetensors")  # the first is for all land
 # Series, drawn with --seed, that are labelled to choose from: enough to find every case, and quick.
 LOOKED_AT = 500
 
@@ -33,20 +34,22 @@ class Series(NamedTuple):
     probabilities: np.ndarray
 
 
-def last_trained():
-    """Return the weights file of model_data/ whose card has the latest time of training.
+def default_weights():
+    """Return the weights file in model_data/ of the user's last run, else the one for all land.
 
-    The times of the files do not count: they are new in every clone.
+    The last run is the one whose card has the latest time of training. The times of the files do
+    not count: they change when a folder is copied.
     """
     folder = HERE / "model_data"
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
+    own = [file for file in sorted(folder.glob("*.safetensors")) if file.name not in SHIPPED]
+    if len(own) > 1:
+        return max(own, key=lambda file: training_of(models.load(file).card).finished or "")
+    found = own[0] if own else folder / SHIPPED[0]
+    if not found.exists():
         raise InputError(
             f"{folder}: no weights in it; expected a .safetensors (python run.py trains one)"
         )
-    if len(files) == 1:
-        return files[0]
-    return max(files, key=lambda file: training_of(models.load(file).card).finished or "")
+    return found
 
 
 def training_of(card):

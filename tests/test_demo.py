@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 import sys
 import threading
 from dataclasses import replace
@@ -164,7 +165,7 @@ def test_old_weights_split_by_a_file_are_read_from_another_folder(work, monkeypa
     assert drawn_names(monkeypatch, capsys) == set(names[7:12])
 
 
-def test_the_weights_trained_last_are_the_default_whatever_the_file_times(work):
+def test_the_weights_of_the_last_run_are_the_default_whatever_the_file_times(work):
     net = models.load(work / "model_data" / "tiny.safetensors")
     models.save(
         work / "model_data" / "a.safetensors", net, training={"finished": "2026-02-01T00:00:00"}
@@ -172,7 +173,27 @@ def test_the_weights_trained_last_are_the_default_whatever_the_file_times(work):
     models.save(
         work / "model_data" / "z.safetensors", net, training={"finished": "2025-12-01T00:00:00"}
     )
-    assert choice.last_trained().name == "a.safetensors"
+    models.save(
+        work / "model_data" / "urban.safetensors", net, training={"finished": "2026-12-01T00:00:00"}
+    )
+    assert choice.default_weights().name == "a.safetensors"
+
+
+def test_without_a_run_of_ones_own_the_weights_for_all_land_draw_what_they_never_saw(
+    monkeypatch, tmp_path, capsys
+):
+    """Urban weights may be newer; files of a clone must not decide."""
+    folder = choice.HERE / "model_data"
+    (tmp_path / "model_data").mkdir()
+    for name in choice.SHIPPED:
+        shutil.copy(folder / name, tmp_path / "model_data" / name)
+    (tmp_path / "dataset").symlink_to(choice.HERE / "dataset")
+    monkeypatch.setattr(choice, "HERE", tmp_path)
+    monkeypatch.setattr(demo, "series_figure", lambda *args, **flags: Figure())
+    run(monkeypatch, "--out", str(tmp_path / "drawn"))
+    said = capsys.readouterr().out
+    assert re.search(r"^weights: .*world.safetensors$", said, re.M)
+    assert re.search(r"^data: .*urban.npz, test part$", said, re.M)
 
 
 def test_weights_of_some_bands_and_merged_classes_take_the_same_data(work, monkeypatch, capsys):
