@@ -8,7 +8,7 @@ thinned                     the reflectances that the page shows
 unfinished                  finished windows on disk, so that an interrupted map can go on
 pixels, mosaic              labels -> dates and kinds of change -> rasters of the whole area
 neighbours, events          changes of pixels -> change events
-polygons                    change events -> changes.gpkg
+polygons, polygon_style     change events -> changes.gpkg
 webpage, stackpage, page/   index.html of a map, of a stack alone; its files
 summary                     pixels and hectares of classes and transitions
 evidence                    land cover products as evidence beside the network

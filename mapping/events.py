@@ -16,7 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from mapping.mosaic import TILE
-from mapping.neighbours import APART, CLASSES, MONTHS, joined, kind_of, number_events
+from mapping.neighbours import (
+    CLASSES,
+    MONTHS,
+    joined,
+    kind_of,
+    number_events,
+    pixel_in_area,
+    renumber,
+)
 from mapping.pixels import Changes
 from mapping.windows import windows_of
 
@@ -69,138 +77,127 @@ def find_events(store, row_area, smallest=0):
 
     Also keeps, for each tile, the event of each of its changes ('event', -1 = too small).
     """
-    near = joined(store, "near", APART)
-    same = joined(store, "same", 0)
-    number_events(store, near, same)
-    return describe(store, row_area, smallest)
+    near, same = joined(store)
+    count = number_events(store, near, same)
+    return describe(store, row_area, smallest, count)
 
 
-class Shares(NamedTuple):
-    """What a tile holds of an event in a month, one entry for each event and month.
+def describe(store, row_area, smallest, count):
+    """Events of the area; gives the changes the numbers of their events, -1 = too small."""
+    found = added_up(store, row_area, count)
+    median = median_months(store, found)
+    kept = np.flatnonzero(found.area >= smallest)
+    order = kept[np.lexsort((found.start[kept], found.first[kept]))]
+    number = np.full(count, -1, np.int32)
+    number[order] = np.arange(len(order))
+    renumber(store, number)
+    from_class, to_class = np.divmod(found.kind[order], CLASSES)
+    pixels = found.pixels[order]
+    return Events(
+        from_class,
+        to_class,
+        found.first[order],
+        median[order],
+        found.last[order],
+        pixels,
+        found.area[order],
+        found.confidence[order] / pixels,
+        following(store, pixels),
+    )
 
-    pixels; area: square millimetres; confidence: sum over the pixels; start: its first pixel in the
-    area, row by row; kind: see `kind_of`.
+
+class Sums(NamedTuple):
+    """What is added up over the changes of each event, before the events are in order.
+
+    kind: see `kind_of`; first, last: index of its months; start: its first pixel in the area, row
+    by row; pixels; area: square millimetres; confidence: percent, sum over its pixels.
     """
 
-    event: np.ndarray
-    month: np.ndarray
+    kind: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    start: np.ndarray
     pixels: np.ndarray
     area: np.ndarray
     confidence: np.ndarray
-    start: np.ndarray
-    kind: np.ndarray
 
 
-def describe(store, row_area, smallest):
-    """Events of the area; renumbers those of the changes, -1 = too small."""
-    tiles = [shares_of(store, tile, row_area) for tile in store.tiles]
-    shares = Shares(*(np.concatenate(column) for column in zip(*tiles)))
-    events, place = np.unique(shares.event, return_inverse=True)
-    count = len(events)
-    pixels = summed(shares.pixels, place, count)
-    area = summed(shares.area, place, count)
-    sure = summed(shares.confidence, place, count)
-    first = least(shares.month, place, count)
-    start = least(shares.start, place, count)
-    median, last = middle_and_last(shares, place, pixels)
-    kind = np.zeros(count, np.int64)
-    kind[place] = shares.kind
-    kept = np.flatnonzero(area >= smallest)
-    order = kept[np.lexsort((start[kept], first[kept]))]
-    renumber(store, events, order)
-    return Events(
-        kind[order] // CLASSES,
-        kind[order] % CLASSES,
-        first[order],
-        median[order],
-        last[order],
-        pixels[order],
-        area[order],
-        sure[order] / pixels[order],
-        following(store, len(order)),
+def added_up(store, row_area, count):
+    """The Sums of `count` events."""
+    whole = [np.zeros(count, np.int64) for _ in range(2)]
+    found = Sums(
+        kind=np.zeros(count, np.int16),
+        first=np.full(count, MONTHS, np.int16),
+        last=np.zeros(count, np.int16),
+        start=np.full(count, np.iinfo(np.int64).max),
+        pixels=np.zeros(count, np.int32),
+        area=whole[0],
+        confidence=whole[1],
     )
-
-
-def shares_of(store, tile, row_area):
-    """The Shares of a tile."""
-    changes, events = store.changes(tile), store.load(tile, "event")
-    row, column = np.divmod(changes.pixel.astype(np.int64), tile.width)
-    row, column = row + tile.top, column + tile.left
-    names = events.astype(np.int64) * MONTHS + changes.month
-    unique, index, place = np.unique(names, return_index=True, return_inverse=True)
-    event, month = np.divmod(unique, MONTHS)
-    count = len(unique)
-    return Shares(
-        event,
-        month,
-        pixels=np.bincount(place, minlength=count),
-        area=summed(row_area[row], place, count),
-        confidence=summed(changes.confidence, place, count),
-        start=least(row * store.width + column, place, count),
-        kind=kind_of(changes)[index],
-    )
-
-
-def summed(values, place, count):
-    """Sum of the values at each of `count` places, in whole numbers."""
-    total = np.zeros(count, np.int64)
-    np.add.at(total, place, values)
-    return total
-
-
-def least(values, place, count):
-    """Smallest value at each of `count` places."""
-    found = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(found, place, values)
+    for tile in store.tiles:
+        changes, event = store.changes(tile), store.load(tile, "event")
+        month = changes.month.astype(np.int16)
+        pixel = pixel_in_area(changes.pixel, tile, store.width)
+        found.kind[event] = kind_of(changes)
+        np.minimum.at(found.first, event, month)
+        np.maximum.at(found.last, event, month)
+        np.minimum.at(found.start, event, pixel)
+        np.add.at(found.pixels, event, np.ones(len(event), np.int32))
+        np.add.at(found.area, event, row_area[pixel // store.width])
+        np.add.at(found.confidence, event, changes.confidence.astype(np.int64))
     return found
 
 
-def renumber(store, events, order):
-    """Give the changes of each tile the place of their event in `order`, -1 = not in it."""
-    number = np.full(len(events), -1)
-    number[order] = np.arange(len(order))
+def median_months(store, found):
+    """Median month of each event; of an even number of pixels the earlier one. found: Sums."""
+    longer = found.last > found.first  # than a month
+    counts = [np.empty((0, 2), np.int64)]
     for tile in store.tiles:
-        old = store.load(tile, "event")
-        store.save(tile, event=number[np.searchsorted(events, old)])
+        event, month = store.load(tile, "event"), store.load(tile, "month")
+        some = longer[event]
+        names = event[some].astype(np.int64) * MONTHS + month[some]
+        counts.append(np.stack(np.unique(names, return_counts=True), axis=1))
+    names, pixels = np.concatenate(counts).T
+    order = np.argsort(names)
+    event, month = np.divmod(names[order], MONTHS)
+    pixels = pixels[order]
+    so_far = np.cumsum(pixels)
+    starts = np.flatnonzero(np.diff(event, prepend=-1))
+    before = so_far[starts] - pixels[starts]
+    half = before + (found.pixels[event[starts]] + 1) // 2
+    median = found.first.copy()
+    median[event[starts]] = month[np.searchsorted(so_far, half)]
+    return median
 
 
-def middle_and_last(shares, place, pixels):
-    """Median and last month of each event; of an even number of pixels the earlier median."""
-    order = np.lexsort((shares.month, place))
-    at, month, count = place[order], shares.month[order], shares.pixels[order]
-    last = np.zeros(len(pixels), np.int64)
-    np.maximum.at(last, at, month)
-    if len(pixels) == 0:
-        return last, last
-    starts = np.searchsorted(at, np.arange(len(pixels)))
-    so_far = np.cumsum(count)
-    before = so_far[starts] - count[starts]
-    half = before + (pixels + 1) // 2
-    return month[np.searchsorted(so_far, half)], last
+def following(store, pixels):
+    """Event that follows each event on most of its pixels, the earlier one of equals; -1 = none.
 
-
-def following(store, count):
-    """Event that follows each event on most of its pixels, the earlier one of equals; -1 = none."""
-    pairs = [np.empty((0, 2), np.int64)]
+    pixels: of each event.
+    """
+    found = np.full(len(pixels), -1, np.int32)
+    counts = [np.empty((0, 2), np.int64)]
     for tile in store.tiles:
-        names, times = np.unique(next_pairs(store, tile, count), return_counts=True)
-        pairs.append(np.stack([names, times], axis=1))
-    pairs = np.concatenate(pairs)
-    names, place = np.unique(pairs[:, 0], return_inverse=True)
-    times = np.bincount(place, pairs[:, 1], minlength=len(names)).astype(np.int64)
-    event, after = np.divmod(names, max(1, count))
+        event, after = next_pairs(store, tile)
+        single = pixels[event] == 1
+        found[event[single]] = after[single]
+        names = event[~single] * len(pixels) + after[~single]
+        counts.append(np.stack(np.unique(names, return_counts=True), axis=1))
+    counts = np.concatenate(counts)
+    names, place = np.unique(counts[:, 0], return_inverse=True)
+    times = np.bincount(place, counts[:, 1], minlength=len(names))
+    event, after = np.divmod(names, max(1, len(pixels)))
     order = np.lexsort((-after, times, event))  # the last of each event is its choice
-    found = np.full(count, -1)
     found[event[order]] = after[order]
     return found
 
 
-def next_pairs(store, tile, count):
-    """event x count + next event, for each change of a tile that another event follows."""
-    pixel, month, event = (store.load(tile, name) for name in ("pixel", "month", "event"))
+def next_pairs(store, tile):
+    """Event and next event of each change of a tile that another event follows."""
+    pixel, event = store.load(tile, "pixel"), store.load(tile, "event").astype(np.int64)
     kept = event >= 0
-    pixel, month, event = pixel[kept], month[kept], event[kept].astype(np.int64)
-    order = np.lexsort((month, pixel))
+    pixel, event = pixel[kept], event[kept]
+    order = np.argsort(pixel, kind="stable")  # the changes come month by month
     pixel, event = pixel[order], event[order]
     same = pixel[1:] == pixel[:-1]
-    return event[:-1][same] * count + event[1:][same]
+    return event[:-1][same], event[1:][same]

@@ -4,8 +4,6 @@ import os
 import sqlite3
 from pathlib import Path
 
-import pyogrio
-
 from mapping.adapted import ADAPTED
 from mapping.events import find_events, store_of
 from mapping.mosaic import assemble, cannot_write, drawing_of, empty, finish
@@ -68,7 +66,7 @@ def write_changes(folder, store, drawing, stack, products, smallest):
     try:
         path = Path(folder) / "changes.gpkg"
         write_polygons(path, store, events, stack.geobox, stack.months, products)
-    except (pyogrio.errors.DataSourceError, RuntimeError, sqlite3.Error, OSError) as error:
+    except (RuntimeError, sqlite3.Error, OSError) as error:
         raise cannot_write(folder, error) from error
     print(f"{len(events.pixels):,} change events in changes.gpkg")
 

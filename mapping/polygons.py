@@ -1,26 +1,54 @@
-"""Change events as polygons: changes.gpkg, with a QGIS style and the time field inside."""
+"""Change events as polygons: changes.gpkg.
 
-import sqlite3
-from contextlib import closing
-from xml.sax.saxutils import quoteattr
+The polygons are made as Well-Known Binary, the form in which a GeoPackage keeps them. Most events
+of a restless map have one pixel. Their squares are made all at once.
+"""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyogrio
 import shapely
+from affine import Affine
 from rasterio.features import shapes
 
 from mapping.events import Events
-from mapping.products import from_to
+from mapping.polygon_style import add_style, qgis_style
 from mapping.summary import MILLIMETRES
 
 LAYER = "changes"
-AT_ONCE = 50_000  # polygons that are written together
-STYLES = (
-    "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
-    "f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256), "
-    "f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, "
-    "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
-    "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))"
+AT_ONCE = 50_000  # events that are written together
+ARROW = " \N{RIGHTWARDS ARROW} "
+SQUARE = np.dtype(  # a multipolygon of one square, in Well-Known Binary
+    [
+        ("order", "u1"),
+        ("type", "<u4"),
+        ("polygons", "<u4"),
+        ("polygon_order", "u1"),
+        ("polygon_type", "<u4"),
+        ("rings", "<u4"),
+        ("corners", "<u4"),
+        ("xy", "<f8", (5, 2)),
+    ]
+)
+LITTLE_ENDIAN, POLYGON, MULTIPOLYGON = 1, 3, 6  # numbers of Well-Known Binary
+FIELDS = pa.schema(
+    {
+        "geom": pa.binary(),
+        "event": pa.int64(),
+        "from_class": pa.string(),
+        "to_class": pa.string(),
+        "change": pa.string(),
+        "date": pa.date32(),
+        "first_month": pa.string(),
+        "median_month": pa.string(),
+        "last_month": pa.string(),
+        "pixels": pa.int64(),
+        "hectares": pa.float64(),
+        "confidence": pa.float64(),
+        "next_event": pa.int64(),
+        "next_change": pa.string(),
+    }
 )
 
 
@@ -29,56 +57,118 @@ def write_polygons(path, store, events, geobox, months, products):
 
     store, events: as `mapping.events.find_events` leaves them; products: as `products_for` gives.
     """
-    names = products["labels"].names
-    writer = Writer(path, geobox, lambda rows: fields_of(events, rows, months, names))
-    open_pieces = {}  # event -> pieces of it so far, for those that reach beyond a tile
-    seen = np.zeros(len(events.pixels), np.int64)  # pixels of each event so far
-    for tile in store.tiles:
-        pixel, event = (store.load(tile, name) for name in ("pixel", "event"))
-        kept = event >= 0
-        found, pieces = tile_pieces(pixel[kept], event[kept], tile, events.pixels)
-        np.add.at(seen, event[kept], 1)
-        for number, piece in zip(found, pieces):
-            open_pieces.setdefault(int(number), []).append(piece)
-        whole = np.unique(found)
-        whole = whole[seen[whole] == events.pixels[whole]]
-        writer.add(whole, [merged(open_pieces.pop(int(number))) for number in whole])
-    writer.close()
-    add_style(path, qgis_style(events, products))
+    failed = []
+    rows = rows_of(store, events, geobox.transform, products["labels"].names, months)
+    layer = pa.RecordBatchReader.from_batches(FIELDS, noted(rows, failed))
+    try:
+        pyogrio.write_arrow(
+            layer,
+            str(path),
+            layer=LAYER,
+            driver="GPKG",
+            geometry_name="geom",
+            geometry_type="MultiPolygon",
+            crs=geobox.crs.to_wkt(),
+        )
+    except RuntimeError:
+        if failed:
+            raise failed[0] from None
+        raise
+    add_style(path, LAYER, qgis_style(events, products))
     return len(events.pixels)
 
 
-def tile_pieces(pixel, event, tile, total):
-    """Polygons of the events in a tile: their events (P,), and pieces (P,) in pixels of the area.
+def noted(rows, failed):
+    """Pass the rows on, and note the error that ends them: GDAL would put its own in its place."""
+    try:
+        yield from rows
+    except (Exception, KeyboardInterrupt) as error:
+        failed.append(error)
+        raise
 
-    pixel, event: of each change; total: pixels of each event, in the whole area.
+
+def rows_of(store, events, transform, names, months):
+    """The rows of the layer, as Arrow batches, tile by tile."""
+    words = Words(names, months)
+    for numbers, polygons in polygons_of(store, events.pixels, transform):
+        for start in range(0, len(numbers), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            fields = fields_of(events, numbers[some], words)
+            yield pa.record_batch({"geom": polygons[some], **fields}, schema=FIELDS)
+
+
+# ---------------------------------------------------------------- polygons
+
+
+def polygons_of(store, total, transform):
+    """Numbers of the events that end in a tile, in order, and their polygons in WKB; tile by tile.
+
+    total: pixels of each event, in the whole area.
     """
-    row, column = np.divmod(pixel, tile.width)
-    single = total[event] == 1
-    left, top = column[single] + tile.left, row[single] + tile.top
-    boxes = shapely.box(left, top, left + 1, top + 1)
-    found, pieces = [event[single]], [boxes]
-    row, column, event = row[~single], column[~single], event[~single]
+    waiting = {}  # event -> pieces of it so far, for those that reach beyond a tile
+    seen = np.zeros(len(total), np.int32)  # pixels of each event so far
+    for tile in store.tiles:
+        pixel, event = store.load(tile, "pixel"), store.load(tile, "event")
+        kept = event >= 0
+        row, column = np.divmod(pixel[kept], tile.width)
+        event = event[kept]
+        single = total[event] == 1
+        larger = ~single
+        squares = square_polygons(row[single] + tile.top, column[single] + tile.left, transform)
+        np.add.at(seen, event[larger], np.int32(1))
+        for number, piece in pieces_of(row[larger], column[larger], event[larger], tile):
+            waiting.setdefault(number, []).append(piece)
+        ended = [number for number in waiting if seen[number] == total[number]]
+        polygons = [merged(waiting.pop(number)) for number in ended]
+        numbers = np.concatenate([event[single], np.array(ended, event.dtype)])
+        order = np.argsort(numbers)
+        found = pa.concat_arrays([squares, larger_polygons(polygons, transform)])
+        yield numbers[order], found.take(pa.array(order))
+
+
+def square_polygons(row, column, transform):
+    """Pixels of the area as multipolygons in WKB."""
+    found = np.zeros(len(row), SQUARE)
+    found["order"] = found["polygon_order"] = LITTLE_ENDIAN
+    found["type"], found["polygons"] = MULTIPOLYGON, 1
+    found["polygon_type"], found["rings"], found["corners"] = POLYGON, 1, 5
+    right, down = np.array([1, 1, 0, 0, 1]), np.array([0, 1, 1, 0, 0])
+    found["xy"] = on_the_ground(column[:, None] + right, row[:, None] + down, transform)
+    fixed = pa.binary(SQUARE.itemsize)
+    buffers = [None, pa.py_buffer(found)]
+    return pa.Array.from_buffers(fixed, len(found), buffers).cast(pa.binary())
+
+
+def on_the_ground(x, y, transform):
+    """Coordinates (..., 2) in the CRS of the map of places in pixels of the area."""
+    a, b, c, d, e, f = list(transform)[:6]
+    return np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1)
+
+
+def pieces_of(row, column, event, tile):
+    """Pairs of event and polygon in pixels of the area: what lies of the events in a tile."""
     while len(event):  # changes of one pixel lie upon each other: one a layer
         _, index = np.unique(row * tile.width + column, return_index=True)
-        number, outlines = outline(row[index], column[index], event[index], tile)
-        found.append(number)
-        pieces.append(outlines)
+        yield from outlines(row[index], column[index], event[index], tile)
         row, column, event = (np.delete(values, index) for values in (row, column, event))
-    return np.concatenate(found), np.concatenate(pieces)
 
 
-def outline(row, column, event, tile):
-    """Events and polygons of changes that do not lie upon each other."""
+def outlines(row, column, event, tile):
+    """Pairs of event and polygon of changes that do not lie upon each other."""
     raster = np.full((tile.height, tile.width), -1, np.int32)
     raster[row, column] = event
-    number, rings = [], []
-    for shape, value in shapes(raster, mask=raster >= 0, connectivity=4):
-        number.append(int(value))
-        rings.append(shape["coordinates"])
-    outlines = np.array([shapely.Polygon(ring[0], ring[1:]) for ring in rings], object)
-    moved = shapely.transform(outlines, lambda xy: xy + (tile.left, tile.top))
-    return np.array(number, np.int64), moved
+    moved = Affine.translation(tile.left, tile.top)
+    numbers, rings, rings_of_each = [], [], []
+    for shape, value in shapes(raster, mask=raster >= 0, connectivity=4, transform=moved):
+        numbers.append(int(value))
+        rings += shape["coordinates"]
+        rings_of_each.append(len(shape["coordinates"]))
+    ring_starts = np.cumsum([0, *map(len, rings)])
+    polygon_starts = np.cumsum([0, *rings_of_each])
+    polygons = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON, np.concatenate(rings), (ring_starts, polygon_starts)
+    )
+    return zip(numbers, polygons)
 
 
 def merged(pieces):
@@ -86,149 +176,62 @@ def merged(pieces):
     return pieces[0] if len(pieces) == 1 else shapely.union_all(pieces)
 
 
-def fields_of(events, rows, months, names):
+def larger_polygons(polygons, transform):
+    """Polygons in pixels of the area as multipolygons in WKB."""
+    polygons = np.array(polygons, object)
+    invalid = ~shapely.is_valid(polygons)  # rings that touch themselves at a corner
+    polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure")
+    polygons = shapely.transform(polygons, lambda xy: on_the_ground(*xy.T, transform))
+    one = shapely.get_type_id(polygons) == POLYGON
+    polygons[one] = shapely.multipolygons(polygons[one, None])
+    return pa.array(shapely.to_wkb(polygons), pa.binary())
+
+
+# ---------------------------------------------------------------- fields
+
+
+class Words:
+    """The texts of the fields, each made once: names of classes, transitions, months."""
+
+    def __init__(self, names, months):
+        """names: class -> name; months (T,) datetime64[M]."""
+        names = [names[k] for k in sorted(names)]
+        self.classes = pa.array(names, pa.string())
+        self.months = pa.array([str(month) for month in months], pa.string())
+        self.dates = pa.array(months.astype("datetime64[D]"))
+        self.changes = pa.array([f"{old}{ARROW}{new}" for old in names for new in names])
+
+    def change(self, events):
+        """Text of each transition, such as 'woodland → bare soil'."""
+        place = events.from_class.astype(np.int64) * len(self.classes) + events.to_class
+        return self.changes.take(pa.array(place))
+
+
+def fields_of(events, rows, words):
     """The fields of some of the events, by their numbers: name -> array."""
-    text = np.array([str(month) for month in months], object)
     some = Events(*(values[rows] for values in events))
+    first, median, last = (pa.array(month) for month in (some.first, some.median, some.last))
     return {
         "event": rows + 1,
-        "from_class": name_of(names, some.from_class),
-        "to_class": name_of(names, some.to_class),
-        "change": change_in_words(names, some),
-        "date": np.asarray(months)[some.median].astype("datetime64[D]"),
-        "first_month": text[some.first],
-        "median_month": text[some.median],
-        "last_month": text[some.last],
-        "pixels": some.pixels.astype(np.int64),
+        "from_class": words.classes.take(pa.array(some.from_class)),
+        "to_class": words.classes.take(pa.array(some.to_class)),
+        "change": words.change(some),
+        "date": words.dates.take(median),
+        "first_month": words.months.take(first),
+        "median_month": words.months.take(median),
+        "last_month": words.months.take(last),
+        "pixels": some.pixels,
         "hectares": some.area / MILLIMETRES,
         "confidence": np.round(some.confidence, 1),
         "next_event": some.following + 1,
-        "next_change": next_change(events, some.following, text, names),
+        "next_change": next_change(events, some.following, words),
     }
 
 
-def name_of(names, classes):
-    """Names of classes, an array of objects. names: class -> name."""
-    return np.array([names[k] for k in sorted(names)], object)[classes]
-
-
-def change_in_words(names, events):
-    """Text of each transition, such as 'woodland → bare soil'."""
-    arrow = " \N{RIGHTWARDS ARROW} "
-    return name_of(names, events.from_class) + arrow + name_of(names, events.to_class)
-
-
-def next_change(events, following, text, names):
-    """Month and text of the event that follows, None where none does."""
-    found = np.full(len(following), None, object)
-    there = following >= 0
-    after = Events(*(values[following[there]] for values in events))
-    found[there] = text[after.median] + " " + change_in_words(names, after)
-    return found
-
-
-class Writer:
-    """Appends polygons to a GeoPackage, so many at a time."""
-
-    def __init__(self, path, geobox, fields):
-        """fields: numbers of events -> {name: array}; made for what is written, not for all."""
-        self.path, self.fields = path, fields
-        self.crs, self.transform = geobox.crs.to_wkt(), geobox.transform
-        self.events, self.polygons, self.begun = [], [], False
-
-    def add(self, events, polygons):
-        """Add events with their polygons in pixels of the area."""
-        self.events.extend(events)
-        self.polygons.extend(polygons)
-        if len(self.events) >= AT_ONCE:
-            self.write()
-
-    def close(self):
-        """Write what is left; of no event at all, an empty layer."""
-        if self.events or not self.begun:
-            self.write()
-
-    def write(self):
-        a, b, c, d, e, f = list(self.transform)[:6]
-        polygons = np.array(self.polygons, object)
-        invalid = ~shapely.is_valid(polygons)  # rings that touch themselves at a corner
-        polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure")
-        polygons = shapely.transform(
-            polygons,
-            lambda xy: np.stack(
-                [a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f], axis=1
-            ),
-        )
-        fields = self.fields(np.array(self.events, np.int64))
-        pyogrio.raw.write(
-            str(self.path),
-            geometry=shapely.to_wkb(polygons),
-            field_data=list(fields.values()),
-            fields=list(fields),
-            layer=LAYER,
-            driver="GPKG",
-            geometry_type="MultiPolygon",
-            promote_to_multi=True,
-            crs=self.crs,
-            append=self.begun,
-        )
-        self.events, self.polygons, self.begun = [], [], True
-
-
-def add_style(path, style):
-    """Put a QGIS style into a GeoPackage, as QGIS itself keeps it there."""
-    with closing(sqlite3.connect(path)) as base, base:
-        base.execute(STYLES)
-        base.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles')"
-        )
-        base.execute(
-            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
-            "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner) "
-            "VALUES ('', '', ?, 'geom', 'changes', ?, '', 1, 'transition, played by date', '')",
-            (LAYER, style),
-        )
-
-
-def qgis_style(events, products):
-    """QGIS style: a colour for each transition; the temporal controller plays the field date."""
-    names, colours = products["labels"].names, products["from_to"].colours
-    kinds = np.unique(np.stack([events.from_class, events.to_class], axis=1), axis=0)
-    categories, symbols = [], []
-    for i, (before, after) in enumerate(kinds.tolist()):
-        text = quoteattr(f"{names[before]} \N{RIGHTWARDS ARROW} {names[after]}")
-        categories.append(
-            f'<category symbol="{i}" value={text} label={text} type="string" render="true"/>'
-        )
-        symbols.append(symbol(i, colours[from_to(before, after)]))
-    return (
-        '<!DOCTYPE qgis><qgis version="3.22" styleCategories="Symbology|Temporal">'
-        '<temporal enabled="1" mode="1" startField="date" endField="" durationField="" '
-        'durationUnit="min" fixedDuration="0" accumulate="1" limitMode="0" startExpression="" '
-        'endExpression=""><fixedRange><start></start><end></end></fixedRange></temporal>'
-        '<renderer-v2 type="categorizedSymbol" attr="change" enableorderby="0" forceraster="0" '
-        f'symbollevels="0"><categories>{"".join(categories)}</categories>'
-        f"<symbols>{''.join(symbols)}</symbols></renderer-v2></qgis>"
+def next_change(events, following, words):
+    """Month and text of the event that follows, null where none does."""
+    after = Events(*(values[following] for values in events))  # -1: the last event, of no meaning
+    text = pc.binary_join_element_wise(
+        words.months.take(pa.array(after.median)), words.change(after), " "
     )
-
-
-def symbol(number, colour):
-    """QGIS symbol of a filled polygon."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    options = {
-        "color": f"{red},{green},{blue},255",
-        "outline_color": "35,35,35,255",
-        "outline_style": "solid",
-        "outline_width": "0.1",
-        "outline_width_unit": "MM",
-        "style": "solid",
-    }
-    text = "".join(
-        f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in options.items()
-    )
-    return (
-        f'<symbol name="{number}" type="fill" alpha="1" clip_to_extent="1" force_rhr="0">'
-        f'<layer class="SimpleFill" enabled="1" locked="0" pass="0">'
-        f'<Option type="Map">{text}</Option></layer></symbol>'
-    )
+    return pc.if_else(pa.array(following >= 0), text, None)

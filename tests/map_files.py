@@ -1,7 +1,9 @@
 """What the tests of map.py share: a stack, maps of it, and a way to draw one."""
 
 import numpy as np
+import pyogrio
 import pytest
+import shapely
 from stack_files import CRS, GRID, read_map, save_network, values, write_folder, write_zarr
 
 import map as map_script
@@ -78,3 +80,12 @@ def make_large(folder):
     with pytest.MonkeyPatch.context() as patch:
         drawn_by_level(folder, patch, classes, "--curves", 5000)
     return folder / "out"
+
+
+def read_polygons(out):
+    """Fields and polygons of the change events of a map."""
+    meta, _, found, fields = pyogrio.raw.read(out / "changes.gpkg", layer="changes")
+    fields = dict(zip(meta["fields"], fields))
+    order = np.argsort(fields["event"])  # they stand in the file tile by tile
+    fields = {name: values[order] for name, values in fields.items()}
+    return fields, shapely.from_wkb(found)[order], meta

@@ -4,21 +4,14 @@ import sqlite3
 from contextlib import closing
 
 import numpy as np
-import pyogrio
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odc.geo.geobox import GeoBox
-from stack_files import CRS, FIRST, GRID
+from stack_files import CRS, GRID
 
-from mapping.events import Store, find_events
 from mapping.pixels import changes_of
-from mapping.polygons import write_polygons
-from mapping.products import products_for
-from mapping.windows import windows_of
-from tests.map_files import drawn_by_level
-from utils.legend import URBAN
+from tests.map_files import drawn_by_level, read_polygons
 from utils.words import change_confidence
 
 
@@ -36,15 +29,6 @@ def known(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         drawn_by_level(folder, patch, classes)
     return folder / "out"
-
-
-def read_polygons(out):
-    """Fields and polygons of the change events of a map."""
-    meta, _, found, fields = pyogrio.raw.read(out / "changes.gpkg", layer="changes")
-    fields = dict(zip(meta["fields"], fields))
-    order = np.argsort(fields["event"])  # they stand in the file tile by tile
-    fields = {name: values[order] for name, values in fields.items()}
-    return fields, shapely.from_wkb(found)[order], meta
 
 
 def test_hectares_and_pixels_of_the_events_are_those_of_the_summary(large):
@@ -140,51 +124,6 @@ def test_a_map_without_any_change_has_an_empty_layer(tmp_path, monkeypatch):
     drawn_by_level(tmp_path, monkeypatch, np.zeros((14, 5, 6), int))
     fields, polygons, _ = read_polygons(tmp_path / "out")
     assert len(polygons) == 0 and "date" in fields
-
-
-@st.composite
-def restless_labels(draw_):
-    """Labels of few classes that change often: chains, pixels that change twice, holes."""
-    seed, classes = draw_(st.integers(0, 2**32 - 1)), draw_(st.integers(2, 3))
-    height, width, months = (draw_(st.integers(*ends)) for ends in ((1, 14), (1, 14), (2, 7)))
-    rng = np.random.default_rng(seed)
-    stays = rng.random((months, height, width)) < draw_(st.sampled_from([0.5, 0.8, 0.95]))
-    labels = rng.integers(0, classes, (months, height, width)).astype(np.int8)
-    labels[:, rng.random((height, width)) < 0.1] = -1
-    for month in range(1, months):
-        labels[month][stays[month]] = labels[month - 1][stays[month]]
-    return labels
-
-
-@settings(max_examples=15)
-@given(labels=restless_labels(), side=st.integers(2, 9))
-def test_events_do_not_depend_on_tiles_and_hold_each_change_once(tmp_path_factory, labels, side):
-    monthly = np.full(labels.shape, 80, np.uint8)
-    found = []
-    for tile_side in (side, 64):
-        folder = tmp_path_factory.mktemp("events")
-        tiles = tuple(windows_of(labels.shape[1:], (tile_side, tile_side)))
-        store = Store(folder, tiles, labels.shape[2])
-        for tile in tiles:
-            rows, columns = tile.slices
-            inside = (slice(None), rows, columns)
-            store.save(tile, **changes_of(labels[inside], monthly[inside])._asdict())
-        row_area = np.arange(1, labels.shape[1] + 1) * 10**8
-        events = find_events(store, row_area)
-        grid = GeoBox(labels.shape[1:], GRID, CRS)
-        months = FIRST + np.arange(len(labels))
-        path = folder / "changes.gpkg"
-        write_polygons(path, store, events, grid, months, products_for(URBAN, months))
-        found.append((events, *read_polygons(folder)))
-    (one, fields, polygons, _), (other, _, whole, _) = found
-    for mine, theirs in zip(one, other):
-        assert np.array_equal(mine, theirs)
-    assert shapely.is_valid(polygons).all()
-    assert shapely.equals(polygons, whole).all()
-    changes = changes_of(labels, monthly)
-    assert one.pixels.sum() == len(changes.pixel)
-    assert shapely.area(polygons) == pytest.approx(one.pixels * 100.0)
-    assert (one.last - one.first >= 0).all() and (one.median <= one.last).all()
 
 
 @settings(max_examples=30)
