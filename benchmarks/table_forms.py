@@ -1,10 +1,8 @@
 """The forms of the tables: rows of a CSV file of benchmarks/ -> a table in Markdown.
 
 Each function takes a DataFrame and returns text. benchmarks/tables.py says which table stands
-where.
+where. The tables of compare.py are those of table_forms_compare.py.
 """
-
-import ast
 
 NAMES = {
     "OA": "OA",
@@ -53,7 +51,13 @@ def mean_of(values, digits=4):
 
 
 def means_of(runs, scores):
+    """The mean of each score and its spread."""
     return [mean_of(runs[score]) for score in scores]
+
+
+def means_to(digits, runs, scores):
+    """The mean of each score alone."""
+    return [f"{runs[score].mean():.{digits}f}" for score in scores]
 
 
 def network_name(network, recipe):
@@ -80,8 +84,9 @@ def results_table(rows, speed):
     lines = []
     for network, recipe in accuracy.sort_values(ascending=False).index:
         runs = rows[(rows["network"] == network) & (rows["recipe"] == recipe)]
-        scores = [f"{runs[score].mean():.3f}" for score in SHORT]
-        lines.append([network_name(network, recipe), *scores, rate_of(speed, network)])
+        name = network_name(network, recipe)
+        scores = means_to(3, runs, SHORT)
+        lines.append([name, *scores, rate_of(speed, network)])
     return markdown(["network", *headings(SHORT), "series per second"], lines)
 
 
@@ -91,16 +96,19 @@ def accuracy_table(rows):
     The errors (1 - OA) are compared with those of fcn for the same seed, which also draws the
     split.
     """
-    fcn = rows[rows["network"] == "fcn"].set_index("seed")["OA"]
+    of_fcn = rows[rows["network"] == "fcn"]
+    accuracy_of_fcn = of_fcn.set_index("seed")["OA"]
     lines = []
     for (network, recipe), runs in rows.groupby(["network", "recipe"], sort=False):
-        errors, errors_of_fcn = 1 - runs["OA"], 1 - runs["seed"].map(fcn)
+        errors = 1 - runs["OA"]
+        errors_of_fcn = 1 - runs["seed"].map(accuracy_of_fcn)
         ratio = (errors / errors_of_fcn).dropna()
         compared = mean_of(ratio, 2) if len(ratio) else "-"
         size = f"{runs['parameters'].iloc[0]:,}"
         minutes = f"{runs['cpu_minutes'].mean():.1f}"
+        name = network_name(network, recipe)
         facts = [compared, size, minutes, str(len(runs))]
-        lines.append([network_name(network, recipe), *means_of(runs, NAMES), *facts])
+        lines.append([name, *means_of(runs, NAMES), *facts])
     facts = ["errors, x `fcn`", "parameters", "CPU minutes", "seeds"]
     return markdown(["network", *NAMES.values(), *facts], lines)
 
@@ -111,9 +119,11 @@ def later_table(rows, speed):
     published = [f"{score:.4f}" for score in PUBLISHED.values()]
     lines = [["best single run of each, as published", *published, *"-" * len(facts)]]
     for network, runs in rows.groupby("network", sort=False):
-        size, minutes = runs["parameters"].iloc[0], runs["cpu_minutes"].mean()
-        found = [f"{size:,}", f"{minutes:.1f}", rate_of(speed, network), str(len(runs))]
-        lines.append([f"`{network}`", *means_of(runs, PUBLISHED), *found])
+        size = f"{runs['parameters'].iloc[0]:,}"
+        minutes = f"{runs['cpu_minutes'].mean():.1f}"
+        rate = rate_of(speed, network)
+        scores = means_of(runs, PUBLISHED)
+        lines.append([f"`{network}`", *scores, size, minutes, rate, str(len(runs))])
     return markdown(["network", *headings(PUBLISHED), *facts], lines)
 
 
@@ -123,16 +133,19 @@ def province_table(rows):
     The mean is of the provinces that all networks were run on.
     """
     rows = rows[rows["split"].str.startswith("province:")]
-    rows = rows.assign(province=rows["split"].str.removeprefix("province:"))
-    provinces = sorted(rows["province"].unique())
+    province = rows["split"].str.removeprefix("province:")
+    rows = rows.assign(province=province)
+    provinces = sorted(province.unique())
     counts = rows.groupby("province")["network"].nunique()
     common = counts.index[counts == rows["network"].nunique()]
     lines = []
     for network, runs in rows.groupby("network", sort=False):
         by_province = runs.groupby("province")[["temporal_F1", "mIoU", "OA"]].mean()
+        every = by_province.reindex(provinces)
+        cells = [two_scores(every.loc[name]) for name in provinces]
         mean = by_province.loc[common].mean()
-        cells = [two_scores(by_province.reindex(provinces).loc[name]) for name in provinces]
-        lines.append([f"`{network}`", *cells, two_scores(mean), f"{mean['OA']:.3f}"])
+        accuracy = f"{mean['OA']:.3f}"
+        lines.append([f"`{network}`", *cells, two_scores(mean), accuracy])
     mean_name = "mean of " + ", ".join(common)
     return markdown(["network", *provinces, mean_name, "mean OA"], lines)
 
@@ -153,7 +166,9 @@ def gaps_table(rows):
             points = 100 * (runs["OA"] - runs[column])
             cells.append(mean_of(points, 2))
         error = mean_of(runs["ECE"]) if runs["ECE"].notna().all() else "-"
-        lines.append([f"`{network}`", mean_of(runs["OA"]), *cells, error, str(len(runs))])
+        accuracy = mean_of(runs["OA"])
+        seeds = str(len(runs))
+        lines.append([f"`{network}`", accuracy, *cells, error, seeds])
     return markdown(["network", "OA", *LOST, "ECE", "seeds"], lines)
 
 
@@ -170,88 +185,31 @@ def speed_table(speed):
     head += ["x `fcn`", "MFLOP per series", "of the matrix rate"]
     lines = []
     for row in speed.itertuples():
-        case = [f"`{row.network}`", row.precision, row.backend, str(row.threads)]
-        rate = [f"{row.series_per_second:,}", f"{row.ratio:.1f}", f"{row.MFLOP:.1f}"]
-        lines.append([*case, *rate, f"{row.share_of_matrix_rate:.0%}"])
+        cells = [
+            f"`{row.network}`",
+            row.precision,
+            row.backend,
+            str(row.threads),
+            f"{row.series_per_second:,}",
+            f"{row.ratio:.1f}",
+            f"{row.MFLOP:.1f}",
+            f"{row.share_of_matrix_rate:.0%}",
+        ]
+        lines.append(cells)
     return markdown(head, lines)
 
 
 def plain_table(rows):
     """All columns as they are."""
-    text = rows.astype(object).where(rows.notna(), "-").astype(str)
-    return markdown(list(rows), text.to_numpy().tolist())
+    filled = rows.astype(object).where(rows.notna(), "-")
+    cells = filled.astype(str).to_numpy()
+    return markdown(list(rows), cells.tolist())
 
 
 def lost_bands(card):
     """'B2 0.3, B11 B12 3.2': points of overall accuracy lost without each set of bands."""
-    return ", ".join(f"{names} {lost}" for names, lost in card["without"].items())
-
-
-def compare_table(rows):
-    """One row for each method: the mean over the seeds, their spread, the best in bold."""
-    best = rows.groupby("method")[list(NAMES)].mean().max()
-    lines = []
-    for method, runs in rows.groupby("method", sort=False):
-        cells = []
-        for score in NAMES:
-            text = mean_of(runs[score])
-            is_best = runs[score].mean() == best[score]
-            cells.append(f"**{text}**" if is_best else text)
-        counts = runs["parameters"]
-        size = "-" if counts.isna().all() else f"{counts.iloc[0]:,.0f}"
-        minutes = f"{runs['train_cpu_minutes'].mean():.1f}"
-        rate = f"{runs['series_a_cpu_second'].mean():,.0f}"
-        lines.append([f"`{method}`", *cells, size, minutes, rate])
-    facts = ["parameters", "CPU minutes to train", "series per CPU second"]
-    return markdown(["method", *NAMES.values(), *facts], lines)
-
-
-def settings_table(compared):
-    """What the validation part chose for each method (first seed). compared: name -> scores."""
-    columns = []
-    for table in compared.values():
-        first = table.drop_duplicates("method").set_index("method")
-        columns.append(first["setting"].map(in_words))
-    methods = dict.fromkeys(method for column in columns for method in column.index)
-    lines = []
-    for method in methods:
-        cells = [column.get(method, "-") for column in columns]
-        lines.append([f"`{method}`", *cells])
-    return markdown(["method", *compared], lines)
-
-
-def in_words(setting):
-    """'{"h": 0.1, ...}' as 'h 0.1, ...'."""
-    pairs = ast.literal_eval(setting).items()
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in pairs)
-
-
-def study_table(rows, study):
-    """Scores for each value of a study and each method, the mean over the seeds, their spread."""
-    by = [study, "method"] if study else ["method"]
-    lines = []
-    for place, runs in rows.groupby(by, sort=False):
-        where = [str(value) for value in place[:-1]]
-        lines.append([*where, f"`{place[-1]}`", *means_of(runs, SHORT)])
-    return markdown([*by, *headings(SHORT)], lines)
-
-
-def transfer_table(rows):
-    """Mean scores on the other groups for each group trained on and each method."""
-    lines = []
-    for (train, method), runs in rows.groupby(["train", "method"], sort=False):
-        scores = [f"{runs[score].mean():.4f}" for score in SHORT]
-        lines.append([str(train), f"`{method}`", *scores])
-    return markdown(["trained on", "method", *headings(SHORT)], lines)
-
-
-def baseline_speed_table(speed):
-    """One row for each method."""
-    lines = []
-    for method, breaks, labels, *_ in speed.itertuples(index=False):
-        found = "-" if breaks != breaks else f"{breaks:,.0f}"
-        lines.append([f"`{method}`", found, f"{labels:,.0f}"])
-    return markdown(["method", "breaks, series per second", "labels, series per second"], lines)
+    words = [f"{bands} {points}" for bands, points in card["without"].items()]
+    return ", ".join(words)
 
 
 def beside_real_table(rows):
@@ -276,7 +234,8 @@ def coverage_table(found):
         cells = [area, f"{points:,}"]
         for held in (rows["held"], rows["held_normal"]):
             inside = held.between(0.93, 0.97).sum()
-            cells += [f"{inside} of {len(held)}", f"{held.min():.1%} to {held.max():.1%}"]
+            lowest, highest = held.min(), held.max()
+            cells += [f"{inside} of {len(held)}", f"{lowest:.1%} to {highest:.1%}"]
         lines.append(cells)
     own, normal = "`assess.py`: 93 to 97 %", "normal: 93 to 97 %"
     return markdown(
@@ -286,11 +245,12 @@ def coverage_table(found):
 
 def world_beside_table(rows):
     """Greenness and brightness of each real set and class, real / simulated."""
-    scores = [name for name in rows if name not in ("set", "class", "climate", "source", "series")]
+    by = ["set", "class", "climate"]
+    scores = [name for name in rows if name not in (*by, "source", "series")]
     lines = []
-    for group, pair in rows.groupby(["set", "class", "climate"], sort=False):
+    for group, pair in rows.groupby(by, sort=False):
         by_source = pair.set_index("source")[scores]
         real, simulated = by_source.loc["real"], by_source.loc["simulated"]
-        cells = [f"{real[name]:.2f} / {simulated[name]:.2f}" for name in scores]
+        cells = [f"{a:.2f} / {b:.2f}" for a, b in zip(real, simulated)]
         lines.append([*group, *cells])
-    return markdown(["set", "class", "climate", *scores], lines)
+    return markdown([*by, *scores], lines)

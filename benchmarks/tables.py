@@ -17,6 +17,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
 from benchmarks import table_forms as forms
+from benchmarks import table_forms_compare as compared_forms
 from training.card import TrainingCard
 from utils.errors import InputError, run_main
 from utils.files import written_whole
@@ -62,10 +63,10 @@ def pages():
         "later_gaps": forms.gaps_table(coast(gaps, "later")),
         "decoding": forms.decoding_table(decoding[decoding["data"] == "coast_train.npz"]),
         "speed": forms.speed_table(speed),
-        "compare_coast": forms.compare_table(compared["coast"]),
-        "compare_urban": forms.compare_table(compared["urban"]),
-        "compare_settings": forms.settings_table(compared),
-        "baseline_speed": forms.baseline_speed_table(rows_of("baseline_speed")),
+        "compare_coast": compared_forms.compare_table(compared["coast"]),
+        "compare_urban": compared_forms.compare_table(compared["urban"]),
+        "compare_settings": compared_forms.settings_table(compared),
+        "baseline_speed": compared_forms.baseline_speed_table(rows_of("baseline_speed")),
     }
     results |= {name: forms.plain_table(rows_of(name)) for name in PLAIN}
     root = {
@@ -108,11 +109,11 @@ def means(table, by):
 def study_tables():
     """The tables of the paper's studies."""
     found = {
-        "study_transfer": forms.transfer_table(rows_of("study_transfer")),
-        "study_one_band": forms.study_table(rows_of("study_one_band"), None),
+        "study_transfer": compared_forms.transfer_table(rows_of("study_transfer")),
+        "study_one_band": compared_forms.study_table(rows_of("study_one_band"), None),
     }
     for study in ("gaps", "size", "bands", "class"):
-        found[f"study_{study}"] = forms.study_table(rows_of(f"study_{study}"), study)
+        found[f"study_{study}"] = compared_forms.study_table(rows_of(f"study_{study}"), study)
     return found
 
 

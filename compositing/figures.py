@@ -35,8 +35,10 @@ def thumbnails(path, months):
     strips = [slice(top, top + strip) for top in range(0, height, strip)]
     images, means = [], []
     for month in range(len(months)):
-        parts = [thinned(values, month, rows, step) for rows in strips]
-        seen = sum(int(looks[month, rows].sum(dtype=np.int64)) for rows in strips)
+        parts, seen = [], 0
+        for rows in strips:
+            parts.append(thinned(values, month, rows, step))
+            seen += int(looks[month, rows].sum(dtype=np.int64))
         images.append(np.concatenate(parts, axis=0))
         means.append(seen / (height * width))
     return np.stack(images), np.array(means)
@@ -45,8 +47,11 @@ def thumbnails(path, months):
 def thinned(values, month, rows, step):
     """Every `step`-th pixel of some rows in true colour, (y, x, 3)."""
     blue_to_red = slice(TRUE_COLOUR[-1], TRUE_COLOUR[0] + 1)
-    part = values[month, blue_to_red, rows].transpose(1, 2, 0)[..., ::-1]
-    return part[-rows.start % step :: step, step // 2 :: step]
+    part = values[month, blue_to_red, rows].transpose(1, 2, 0)
+    red_to_blue = part[..., ::-1]
+    first_row = -rows.start % step
+    first_column = step // 2
+    return red_to_blue[first_row::step, first_column::step]
 
 
 def true_colour(images):
@@ -55,7 +60,8 @@ def true_colour(images):
     if not seen.any():
         return np.full(images.shape, EMPTY[0])
     low, high = np.percentile(images[seen], (1, 98))
-    colours = ((images - low) / max(1, high - low)).clip(0, 1) ** 0.8
+    stretched = (images - low) / max(1, high - low)
+    colours = stretched.clip(0, 1) ** 0.8
     return np.where(seen[..., None], colours, EMPTY)
 
 
@@ -82,7 +88,8 @@ def draw_images(figure, months, colours):
         fontsize=10,
     )
     years = months.astype("datetime64[Y]")
-    row, column = (years - years[0]).astype(int), (months - years).astype(int)
+    row = (years - years[0]).astype(int)
+    column = (months - years).astype(int)
     axes = figure.subplots(row[-1] + 1, COLUMNS, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -98,6 +105,7 @@ def draw_bars(axis, months, means, name):
     axis.set_ylabel("clear looks")
     axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     every = max(1, len(months) // 16)
-    axis.set_xticks(np.arange(0, len(months), every), [str(m) for m in months[::every]], fontsize=7)
+    places = np.arange(0, len(months), every)
+    axis.set_xticks(places, months[places].astype(str), fontsize=7)
     axis.set_xlim(-0.6, len(months) - 0.4)
     axis.spines[["top", "right"]].set_visible(False)

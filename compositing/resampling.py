@@ -24,12 +24,15 @@ def aligned(source, geobox):
     where pixels of the grid do not lie within pixels of the source.
     """
     own, grid = source.transform, geobox.transform
-    if not (north_up(own) and north_up(grid)) or CRS(source.crs.to_wkt()) != geobox.crs:
+    both_north_up = north_up(own) and north_up(grid)
+    if not both_north_up or CRS(source.crs.to_wkt()) != geobox.crs:
         return None
-    down, right = own.f - grid.f, grid.c - own.c  # units of the CRS
-    numbers = np.array([own.a / grid.a, down / grid.a, right / grid.a])
+    down = own.f - grid.f  # units of the CRS
+    right = grid.c - own.c
+    numbers = np.array([own.a, down, right]) / grid.a
     whole = np.rint(numbers)
-    if abs(numbers - whole).max() > 1e-6 or whole[0] < 1:
+    rest = abs(numbers - whole)
+    if rest.max() > 1e-6 or whole[0] < 1:
         return None
     return tuple(int(number) for number in whole)
 
@@ -43,39 +46,47 @@ def north_up(transform):
 def taken_over(source, shape, times, down, right, method):
     """Source pixels repeated `times`, or interpolated, from `down`, `right` on: (y, x) uint16."""
     rim = 1 if method != "nearest" and times > 1 else 0
-    rows, above = coarse_of(down, shape[0], times, rim)
-    columns, before = coarse_of(right, shape[1], times, rim)
+    height, width = shape
+    rows, above = coarse_of(down, height, times, rim)
+    columns, before = coarse_of(right, width, times, rim)
     coarse = boundless(source, rows, columns)
     fine = interpolated(coarse, times) if rim else repeated(coarse, times)
-    return fine[above : above + shape[0], before : before + shape[1]]
+    return fine[above : above + height, before : before + width]
 
 
 def coarse_of(start, length, times, rim):
     """Along an axis: source pixels around the fine pixels from `start` on, with a rim, and how many
     fine pixels of them come before `start`.
     """
-    first, last = start // times, (start + length - 1) // times
-    return slice(first - rim, last + rim + 1), start - first * times
+    first = start // times
+    last = (start + length - 1) // times
+    around = slice(first - rim, last + rim + 1)
+    return around, start - first * times
 
 
 def repeated(pixels, times):
     """Each pixel `times` down and across."""
-    return pixels.repeat(times, axis=0).repeat(times, axis=1) if times > 1 else pixels
+    if times == 1:
+        return pixels
+    return pixels.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def boundless(source, rows, columns):
     """Rows and columns (slices) of a file, 0 outside of it. (y, x) uint16."""
     shape = rows.stop - rows.start, columns.stop - columns.start
-    top, bottom = max(0, rows.start), min(source.height, rows.stop)
-    left, right = max(0, columns.start), min(source.width, columns.stop)
-    if top >= bottom or left >= right:
+    top = max(0, rows.start)
+    left = max(0, columns.start)
+    height = min(source.height, rows.stop) - top
+    width = min(source.width, columns.stop) - left
+    if height <= 0 or width <= 0:
         return np.zeros(shape, np.uint16)
-    block = source.read(1, window=Part(left, top, right - left, bottom - top))
+    block = source.read(1, window=Part(left, top, width, height))
     if block.shape == shape and block.dtype == np.uint16:
         return block
     whole = np.zeros(shape, np.uint16)
-    down, across = top - rows.start, left - columns.start
-    whole[down : down + block.shape[0], across : across + block.shape[1]] = block
+    down = top - rows.start
+    across = left - columns.start
+    whole[down : down + height, across : across + width] = block
     return whole
 
 
@@ -88,11 +99,17 @@ def interpolated(coarse, times):
     valid = coarse > 0
     if times == 2 and valid.all():
         return doubled(coarse)
-    values = spread(spread(coarse.astype(np.float32), times, 0), times, 1)
-    weights = spread(spread(valid.astype(np.float32), times, 0), times, 1)
+    values = spread_both_ways(coarse, times)
+    weights = spread_both_ways(valid, times)
     inside = repeated(valid[1:-1, 1:-1], times)
+    return weighted_mean(values, weights, inside)
+
+
+def weighted_mean(values, weights, inside):
+    """Sums of weighted values, divided by the sums of weights; uint16, 0 where not inside."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(inside, np.rint(values / weights), 0).astype(np.uint16)
+        mean = np.rint(values / weights)
+        return np.where(inside, mean, 0).astype(np.uint16)
 
 
 def doubled(coarse):
@@ -101,29 +118,41 @@ def doubled(coarse):
     First across, where numbers lie apart in memory and are still few, then down, in place.
     """
     height, width = coarse.shape
+    fine_height, fine_width = 2 * (height - 2), 2 * (width - 2)
     whole = coarse.astype(np.int32)
     triple = 3 * whole[:, 1:-1]
-    across = np.empty((height, 2 * (width - 2)), np.int32)  # four times the values
+    across = np.empty((height, fine_width), np.int32)  # four times the values
     across[:, 0::2] = triple + whole[:, :-2]
     across[:, 1::2] = triple + whole[:, 2:]
     triple = 3 * across[1:-1]
-    fine = np.empty((2 * (height - 2), across.shape[1]), np.uint16)
+    fine = np.empty((fine_height, fine_width), np.uint16)
     for part, neighbour in ((0, across[:-2]), (1, across[2:])):
         total = triple + neighbour  # sixteen times the values
-        total += 7 + ((total >> 4) & 1)  # halves to even, as numpy.rint
+        odd = (total >> 4) & 1
+        total += 7 + odd  # halves to even, as numpy.rint
         fine[part::2] = total >> 4
     return fine
+
+
+def spread_both_ways(values, times):
+    """`spread` down and across."""
+    down = spread(values.astype(np.float32), times, axis=0)
+    return spread(down, times, axis=1)
 
 
 def spread(values, times, axis):
     """Linear interpolation along an axis between pixel centres; uses up one pixel at each end."""
     values = np.moveaxis(values, axis, 0)
-    fine = np.empty((len(values) - 2, times, *values.shape[1:]), np.float32)
+    across = values.shape[1:]
+    own = values[1:-1]
+    fine = np.empty((len(own), times, *across), np.float32)
     for part in range(times):
         away = (part + 0.5) / times - 0.5  # of the coarse pixel's centre, in coarse pixels
         neighbour = values[:-2] if away < 0 else values[2:]
-        fine[:, part] = values[1:-1] * (1 - abs(away)) + neighbour * abs(away)
-    return np.moveaxis(fine.reshape(-1, *values.shape[1:]), 0, axis)
+        share = abs(away)
+        fine[:, part] = own * (1 - share) + neighbour * share
+    fine = fine.reshape(-1, *across)
+    return np.moveaxis(fine, 0, axis)
 
 
 def warped(source, geobox, method):
@@ -134,7 +163,8 @@ def warped(source, geobox, method):
     """
     rows, columns = positions(source, geobox)
     if method == "nearest":
-        return found_at(source, floored(rows), floored(columns))(0, 0)
+        pixels = found_at(source, floored(rows), floored(columns))
+        return pixels(0, 0)
     return between(source, rows - 0.5, columns - 0.5)
 
 
@@ -146,10 +176,13 @@ def found_at(source, rows, columns):
     """A function that gives the pixels at these places, or so many rows and columns beside them:
     (0 or 1, 0 or 1) -> (y, x) uint16. The file is read once.
     """
-    top, left = int(rows.min()), int(columns.min())
-    down, across = slice(top, int(rows.max()) + 2), slice(left, int(columns.max()) + 2)
+    top, height = reach(rows)
+    left, width = reach(columns)
+    down = slice(top, top + height + 1)
+    across = slice(left, left + width + 1)
     block = boundless(source, down, across)
-    rows, columns = rows - top, columns - left
+    rows = rows - top
+    columns = columns - left
     return lambda below, beside: block[rows + below, columns + beside]
 
 
@@ -160,19 +193,23 @@ def between(source, rows, columns):
     """
     up, left = floored(rows), floored(columns)
     pixels = found_at(source, up, left)
-    down, right = (rows - up).astype(np.float32), (columns - left).astype(np.float32)
+    down = (rows - up).astype(np.float32)
+    right = (columns - left).astype(np.float32)
     values, weights = np.zeros((2, *rows.shape), np.float32)
-    nearest = np.zeros(rows.shape, bool)
+    inside = np.zeros(rows.shape, bool)
     for below, beside in ((0, 0), (0, 1), (1, 0), (1, 1)):
         found = pixels(below, beside)
-        weight = (down if below else 1 - down) * (right if beside else 1 - right)
+        of_row = down if below else 1 - down
+        of_column = right if beside else 1 - right
+        weight = of_row * of_column
         weight[found == 0] = 0
         values += weight * found
         weights += weight
-        here = ((down >= 0.5) == below) & ((right >= 0.5) == beside)
-        nearest |= here & (found > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(nearest, np.rint(values / weights), 0).astype(np.uint16)
+        same_row = (down >= 0.5) == below
+        same_column = (right >= 0.5) == beside
+        nearest = same_row & same_column
+        inside |= nearest & (found > 0)
+    return weighted_mean(values, weights, inside)
 
 
 def sampled(source, geobox):
@@ -183,13 +220,16 @@ def sampled(source, geobox):
     inside &= (columns >= 0) & (columns < source.width)
     if not inside.any():
         return found
-    top, height = reach(rows[inside])
-    left, width = reach(columns[inside])
-    coarse = min(height, 2 * geobox.shape[0]), min(width, 2 * geobox.shape[1])
-    block = source.read(1, window=Part(left, top, width, height), out_shape=coarse)
-    row = ((rows[inside] - top) * (coarse[0] / height)).astype(int)
-    column = ((columns[inside] - left) * (coarse[1] / width)).astype(int)
-    found[inside] = block[row, column]
+    rows, columns = rows[inside], columns[inside]
+    top, height = reach(rows)
+    left, width = reach(columns)
+    coarse_height = min(height, 2 * geobox.shape[0])
+    coarse_width = min(width, 2 * geobox.shape[1])
+    window = Part(left, top, width, height)
+    block = source.read(1, window=window, out_shape=(coarse_height, coarse_width))
+    row = (rows - top) * (coarse_height / height)
+    column = (columns - left) * (coarse_width / width)
+    found[inside] = block[row.astype(int), column.astype(int)]
     return found
 
 
@@ -212,8 +252,9 @@ def places(geobox, crs):
     share them.
     """
     height, width = geobox.shape
-    across, down = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    x, y = geobox.transform @ (across, down)
+    column = np.arange(width) + 0.5
+    row = np.arange(height) + 0.5
+    x, y = geobox.transform @ tuple(np.meshgrid(column, row))
     if CRS(crs) == geobox.crs:
         return x, y
     change = Transformer.from_crs(geobox.crs.to_wkt(), crs, always_xy=True)
