@@ -175,8 +175,11 @@ def canopy(table, plant, leaf_area, senescence, zenith, soil):
     rso, tdo, tsd, rdd, tss, too, tsstoo = np.moveaxis(
         _between(table, plant, leaf_area, senescence, zenith), -2, 0
     )
-    seen = (tss + tsd) * tdo + (tsd + tss * soil * rdd) * too
-    return rso + tsstoo * soil + seen * soil / (1 - soil * rdd)
+    from_sky = (tss + tsd) * tdo
+    from_sun = (tsd + tss * soil * rdd) * too
+    seen = from_sky + from_sun
+    lost_again = 1 - soil * rdd  # light goes to and fro between canopy and soil
+    return rso + tsstoo * soil + seen * soil / lost_again
 
 
 def _between(table, plant, leaf_area, senescence, zenith):
@@ -190,7 +193,11 @@ def _between(table, plant, leaf_area, senescence, zenith):
         parts.append((1 - (place - low), place - low))
     terms = 0
     for corner in np.ndindex(2, 2, 2):
-        weight = np.prod([part[up] for part, up in zip(parts, corner)], axis=0)
-        a, s, z = (low + up for low, up in zip(lows, corner))
-        terms = terms + weight[..., None, None] * table[plant[:, None], a, s, z]
+        shares, places = [], []
+        for low, part, up in zip(lows, parts, corner):
+            shares.append(part[up])
+            places.append(low + up)
+        weight = np.prod(shares, axis=0)[..., None, None]
+        at_corner = table[plant[:, None], *places]
+        terms = terms + weight * at_corner
     return terms

@@ -41,29 +41,36 @@ def histories(rng, n):
     """
     number = rng.choice(NUMBER.size, size=n, p=NUMBER)
     months = np.arange(MONTHS)
-    labels, shares = np.empty((n, MONTHS), np.int8), np.zeros((n, MONTHS, 6))
+    labels = np.empty((n, MONTHS), np.int8)
+    shares = np.zeros((n, MONTHS, 6))
     for i in range(n):
         cover = [rng.choice(6, p=START)]
         for _ in range(number[i]):
             cover.append(rng.choice(6, p=NEXT[cover[-1]]))
         first = change_months(rng, number[i])
-        when = first - rng.uniform(
-            0.02, 0.98, number[i]
-        )  # the moment of half and half, before that month's middle
-        gaps = np.diff(np.concatenate([[-12], when, [MONTHS + 12]]))
-        room = np.minimum(gaps[:-1], gaps[1:])  # neighbouring ramps never overlap
-        gradual = rng.random(number[i]) < GRADUAL[cover[:-1], cover[1:]]
-        length = np.where(
-            gradual,
-            np.clip(rng.uniform(3, 12, number[i]), None, room),
-            rng.uniform(0.3, 1.0, number[i]),
-        )
-        ramps = np.clip((months - when[:, None]) / length[:, None] + 0.5, 0, 1)
+        # The moment of half and half lies before the middle of the first month.
+        when = first - rng.uniform(0.02, 0.98, number[i])
+        length = _lengths(rng, cover, when)
+        ramps = (months - when[:, None]) / length[:, None] + 0.5
+        ramps = np.clip(ramps, 0, 1)
         ramps = np.vstack([np.ones(MONTHS), ramps, np.zeros(MONTHS)])  # (number + 2, T)
         for k, c in enumerate(cover):
             shares[i, :, c] += ramps[k] - ramps[k + 1]
-        labels[i] = np.array(cover)[(months >= first[:, None]).sum(0)]
+        changes_before = (months >= first[:, None]).sum(0)
+        labels[i] = np.array(cover)[changes_before]
     return labels, shares
+
+
+def _lengths(rng, cover, when):
+    """Months that each change of a history takes, (number,): ramps of neighbours never overlap."""
+    number = len(when)
+    ends = np.concatenate([[-12], when, [MONTHS + 12]])
+    gaps = np.diff(ends)
+    room = np.minimum(gaps[:-1], gaps[1:])
+    gradual = rng.random(number) < GRADUAL[cover[:-1], cover[1:]]
+    slow = np.clip(rng.uniform(3, 12, number), None, room)
+    sudden = rng.uniform(0.3, 1.0, number)
+    return np.where(gradual, slow, sudden)
 
 
 def change_months(rng, number):

@@ -109,7 +109,8 @@ def sun_zenith(lat, day_of_year):
     declination = np.radians(23.45) * np.sin(yearly_angle(284 + day_of_year))
     latitude, hour_angle = np.radians(lat), np.radians(-22.5)
     at_noon = np.cos(latitude) * np.cos(declination)
-    cosine = np.sin(latitude) * np.sin(declination) + at_noon * np.cos(hour_angle)
+    at_pole = np.sin(latitude) * np.sin(declination)
+    cosine = at_pole + at_noon * np.cos(hour_angle)
     return np.degrees(np.arccos(cosine))
 
 

@@ -5,6 +5,7 @@ change.
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from utils.errors import InputError
 from utils.files import written_whole
@@ -44,11 +45,12 @@ def classes(x, y, months):
     import matplotlib.pyplot as plt
 
     calendar = months.astype(int) % 12
-    ndvi = (x[:, 6] - x[:, 2]) / (x[:, 6] + x[:, 2])
+    red, infrared = x[:, 2], x[:, 6]
+    ndvi = (infrared - red) / (infrared + red)
     rows = [
         ("blue B2", x[:, 0]),
-        ("red B4", x[:, 2]),
-        ("near infrared B8", x[:, 6]),
+        ("red B4", red),
+        ("near infrared B8", infrared),
         ("short-wave infrared B11", x[:, 8]),
         ("NDVI", ndvi),
     ]
@@ -57,23 +59,10 @@ def classes(x, y, months):
     )
     for row, (name, values) in zip(axes, rows, strict=True):
         for c, axis in enumerate(row):
-            spread = np.array(
-                [
-                    np.nanpercentile(
-                        values[:, calendar == m][y[:, calendar == m] == c], [5, 50, 95]
-                    )
-                    for m in range(12)
-                ]
-            )
-            axis.fill_between(
-                np.arange(1, 13),
-                spread[:, 0],
-                spread[:, 2],
-                color=URBAN.colours[c],
-                alpha=0.35,
-                lw=0,
-            )
-            axis.plot(np.arange(1, 13), spread[:, 1], color="black", lw=1.2)
+            low, middle, high = _spread_by_month(values, y == c, calendar)
+            month = np.arange(1, 13)
+            axis.fill_between(month, low, high, color=URBAN.colours[c], alpha=0.35, lw=0)
+            axis.plot(month, middle, color="black", lw=1.2)
             axis.set_title(URBAN.names[c], fontsize=10)
             axis.set_xticks([1, 4, 7, 10], ["Jan", "Apr", "Jul", "Oct"])
         row[0].set_ylabel(name)
@@ -83,6 +72,16 @@ def classes(x, y, months):
     return figure
 
 
+def _spread_by_month(values, here, calendar):
+    """5 %, median and 95 %, (3, 12), of the values (N, T) that are `here`, by calendar month."""
+    spread = []
+    for month in range(12):
+        columns = calendar == month
+        of_month = values[:, columns][here[:, columns]]
+        spread.append(np.nanpercentile(of_month, [5, 50, 95]))
+    return np.transpose(spread)
+
+
 def changes(x, y, months, seed=3):
     """Eight changing series: blue, red, near and short-wave infrared over the dates, the labels as
     a strip below.
@@ -90,23 +89,25 @@ def changes(x, y, months, seed=3):
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
-    number = (y[:, 1:] != y[:, :-1]).sum(1)
+    changed = y[:, 1:] != y[:, :-1]
+    number = changed.sum(1)
     rng = np.random.default_rng(seed)
     wanted = {1: 3, 2: 2, 3: 2, 4: 1}  # number of changes: how many such series
-    chosen = [
-        i
-        for k, count in wanted.items()
-        for i in rng.permutation(np.flatnonzero(number == k))[:count]
-    ]
+    chosen = []
+    for changes_of_series, count in wanted.items():
+        found = np.flatnonzero(number == changes_of_series)
+        chosen.extend(rng.permutation(found)[:count])
     dates = months.astype("M8[D]")
     figure, axes = plt.subplots(4, 2, figsize=(15, 10.4), sharex=True, layout="constrained")
     for axis, i in zip(axes.ravel(), chosen, strict=False):
         for band, (name, colour) in LINES.items():
             axis.plot(dates, x[i, band], ".-", color=colour, lw=1, ms=4, label=name)
-        axis.pcolormesh(np.append(dates, dates[-1] + 31), [-0.06, -0.01], URBAN_COLOURS[y[i]][None])
-        for t in np.flatnonzero(y[i, 1:] != y[i, :-1]) + 1:
+        edges = np.append(dates, dates[-1] + 31)
+        axis.pcolormesh(edges, [-0.06, -0.01], URBAN_COLOURS[y[i]][None])
+        for t in np.flatnonzero(changed[i]) + 1:
             axis.axvline(dates[t], color="black", lw=0.8, ls=":")
-            text = f" {months[t]} {URBAN.names[y[i, t - 1]]} \u2192 {URBAN.names[y[i, t]]}"
+            before, after = URBAN.names[y[i, t - 1]], URBAN.names[y[i, t]]
+            text = f" {months[t]} {before} \u2192 {after}"
             axis.text(
                 dates[t],
                 0.98,
@@ -117,7 +118,8 @@ def changes(x, y, months, seed=3):
                 transform=axis.get_xaxis_transform(),
                 bbox={"color": "white", "alpha": 0.7, "pad": 0.5},
             )
-        axis.set_ylim(-0.06, max(0.45, np.nanmax(x[i][list(LINES)]) * 1.05))
+        highest = np.nanmax(x[i][list(LINES)])
+        axis.set_ylim(-0.06, max(0.45, highest * 1.05))
     axes[0, 0].legend(ncols=4, fontsize=8, loc="upper left")
     patches = [
         Patch(color=colour, label=name)
@@ -131,7 +133,7 @@ LINES = {0: ("B2", "#4477aa"), 2: ("B4", "#cc3311"), 6: ("B8", "#882255"), 8: ("
 
 
 def _rgb(colours):
-    return np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours])
+    return np.array([to_rgb(colour) for colour in colours])
 
 
 URBAN_COLOURS = _rgb(URBAN.colours)

@@ -57,8 +57,12 @@ class Pixels(NamedTuple):
         start, end (n, Y) days, one a year; rise, fall (n, 1) or numbers: how many days they take.
         """
         days = self.site.days[:, None]  # (T, 1)
-        up = logistic((days - start[:, None]) / np.reshape(rise, (-1, 1, 1)))
-        down = logistic((end[:, None] - days) / np.reshape(fall, (-1, 1, 1)))
+        rise = np.reshape(rise, (-1, 1, 1))
+        fall = np.reshape(fall, (-1, 1, 1))
+        since_start = days - start[:, None]  # (n, T, Y)
+        until_end = end[:, None] - days
+        up = logistic(since_start / rise)
+        down = logistic(until_end / fall)
         return np.clip((up * down).sum(2), 0, 1)
 
     def canopy(self, table, leaf_area, senescence, ground, plant=None):
@@ -81,7 +85,8 @@ class Pixels(NamedTuple):
         length = np.where(starts, self.rng.integers(1, longest + 1, shape), 0)
         on = np.zeros(shape, bool)
         for lag in range(longest):
-            on[:, lag:] |= length[:, : self.months - lag] > lag
+            began = length[:, : self.months - lag]
+            on[:, lag:] |= began > lag
         return on
 
 

@@ -92,7 +92,8 @@ def median(seen, clear):
     """Median over the looks that are clear, (n, T, L, 10) and (n, T, L) -> (n, T, 10); NaN where
     there is none.
     """
-    ordered = np.sort(np.where(clear[..., None], seen, np.inf), axis=2)
+    usable = np.where(clear[..., None], seen, np.inf)
+    ordered = np.sort(usable, axis=2)
     count = clear.sum(2)[..., None, None]  # (n, T, 1, 1)
     lower = np.maximum(count - 1, 0) // 2
     upper = np.minimum(count // 2, MAX_LOOKS - 1)

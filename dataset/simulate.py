@@ -88,10 +88,11 @@ def simulate_site(seed, number, region="china"):
     own = sensor.snowfall(each, own, shares @ SNOW_HOLD)
     neighbour = sensor.snowfall(each, neighbour, SNOW_HOLD[beside][:, None])
     reflectance = sensor.observe(each, own, neighbour, edge)
-    counts = np.clip(sensor.offset(rng, np.round(reflectance * 1e4)), 1, 16000)
-    x = np.where(np.isnan(counts), MISSING, counts).astype(np.int16).transpose(0, 2, 1)
-    lonlat = np.round([site.lon, site.lat] + rng.uniform(-0.02, 0.02, (n, 2)), 5)
-    return x, labels, lonlat, site.name
+    counts = sensor.offset(rng, np.round(reflectance * 1e4))
+    counts = np.clip(counts, 1, 16000)
+    x = np.where(np.isnan(counts), MISSING, counts).astype(np.int16)
+    lonlat = [site.lon, site.lat] + rng.uniform(-0.02, 0.02, (n, 2))
+    return x.transpose(0, 2, 1), labels, np.round(lonlat, 5), site.name
 
 
 def simulate(series, seed=0, processes=1, region="china"):

@@ -28,10 +28,12 @@ def measured(kind):
     grid = 1000 * np.array(listed.split(","), float)  # nm, with gaps where air absorbs
     wavelengths, weights = band_weights()
     own = (table["LEVEL_2"] == KINDS[kind]).to_numpy()
-    values, names = values[own], table["LEVEL_3"][own].to_numpy(str)
+    values = values[own]
+    names = table["LEVEL_3"][own].to_numpy(str)
     dense = np.array([np.interp(wavelengths, grid, row) for row in values])
     bands = dense @ weights
-    good = (bands > 0.005).all(1) & (bands < LIMITS[kind]).all(1) & np.isfinite(bands).all(1)
+    good = np.isfinite(bands) & (bands > 0.005) & (bands < LIMITS[kind])
+    good = good.all(1)
     bands, names = bands[good], names[good]
     if kind == "soil":
         names[:] = "soil"  # sand and gravel are few
@@ -45,4 +47,5 @@ def draw(rng, kind, shape):
     chosen = rng.integers(material.max() + 1, size=shape)
     first = np.searchsorted(material, chosen)
     count = np.bincount(material)[chosen]
-    return found[first + (rng.random(np.shape(chosen)) * count).astype(int)]
+    place = rng.random(np.shape(chosen)) * count
+    return found[first + place.astype(int)]

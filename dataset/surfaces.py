@@ -19,7 +19,10 @@ def read_materials():
     show.
     """
     table = rows("materials", words=["name"])
-    spectra = {row["name"]: np.array([row[band] for band in BANDS]) for row in table}
+    spectra = {}
+    for row in table:
+        values = [row[band] for band in BANDS]
+        spectra[row["name"]] = np.array(values)
     odds = np.array([row["odds"] for row in table])
     return spectra, odds / odds.sum()
 
@@ -92,7 +95,8 @@ def impervious(each, plants):
     """
     parts, shares = _materials(each)
     surface = np.einsum("nk,nkb->nb", shares, parts)[:, None]
-    surface = surface + _renewed(each, parts[:, :1], shares[:, :1])
+    first, of_first = parts[:, :1], shares[:, :1]
+    surface = surface + _renewed(each, first, of_first)
     wet = 0.12 * each.site.wetness * each.uniform(0, 1)
     surface = surface * (1 - wet)[..., None]  # wet roads are darker
     glare = each.lognormal(each.uniform(0.01, 0.07), each.months)  # of tilted roofs

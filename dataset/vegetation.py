@@ -131,7 +131,8 @@ def cropland(each, tables, soil, water):
     for name, here in each.shared_out(REGIONS[each.site.region].crops):
         kind, cycles = SYSTEMS[name]
         some = each._replace(n=here.size)
-        out[here] = _fields(some, tables[kind], cycles, soil[here], water[here])
+        below = soil[here], water[here]
+        out[here] = _fields(some, tables[kind], cycles, *below)
     return out
 
 
@@ -145,7 +146,8 @@ def _fields(each, table, cycles, soil, water):
     alive = np.maximum(green, 0.7 * (total <= weeds))
     dead = np.clip(1 - alive + 0.5 * dry, 0.02, 1)
     flooded = flooded[..., None]
-    ground = soil * (1 - flooded * 0.85) + water * flooded * 0.85
+    dry_ground = soil * (1 - flooded * 0.85)
+    ground = dry_ground + water * flooded * 0.85
     gaps = each.uniform(0.02, 0.25)  # paths, ditches and gaps between rows
     closed = each.canopy(table, total, dead, ground)
     return mixed(closed, ground, gaps)
@@ -163,7 +165,8 @@ def _growing(each, cycles):
     for cycle in cycles:
         start = cycle.emergence + shift + year + each.normal(5, years)
         end = cycle.harvest + shift + year + each.normal(5, years)
-        rise = start + 0.22 * (end - start)[:, :1]
+        first_year = (end - start)[:, :1]
+        rise = start + 0.22 * first_year
         leaves = each.seasons(rise, end, each.uniform(6, 10), 2.5)
         leaf_area += cycle.share * full * leaves
         ripe = end - each.uniform(5, 22)

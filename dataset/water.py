@@ -101,5 +101,6 @@ def water_year(each, pure, shore, plants):
     ice = ramp(-site.temperature, 3, 9) * each.uniform(0.2, 1)
     frozen = each.uniform(0.15, 0.5)[..., None] * ICE
     low, floating = low[..., None], floating[..., None]
-    surface = pure * (1 - low - floating) + shore * low + plants * floating
+    open_water = 1 - low - floating
+    surface = pure * open_water + shore * low + plants * floating
     return mixed(surface, frozen, ice)

@@ -78,13 +78,15 @@ def make_site(rng, number):
     """Draw site `number` of the world: climates take turns."""
     name = list(CLIMATES)[number % len(CLIMATES)]
     climate = CLIMATES[name]
-    lon, lat = rng.uniform(*climate.lon), rng.uniform(*climate.lat)
+    lon = rng.uniform(*climate.lon)
+    lat = rng.uniform(*climate.lat)
     turn = 182.6 if lat < 0 and climate.warmth[1] > 1 else 0.0
     days = days_seen(rng)
     phase = yearly_angle(days - turn)
     mean = climate.warmth[0] + rng.normal(0, 1.5)
     half_range = climate.warmth[1] * rng.uniform(0.85, 1.15)
-    temperature = mean - half_range * np.cos(phase - 0.35) + 1.3 * smooth_noise(rng, MONTHS)
+    season = mean - half_range * np.cos(phase - 0.35)
+    temperature = season + 1.3 * smooth_noise(rng, MONTHS)
     rain = _rain(rng, climate, phase)
     growth = _growth(temperature, rain, BUCKET)
     snow, clear = _snow_and_clear(rng, mean, temperature, rain)
@@ -115,7 +117,8 @@ def _snow_and_clear(rng, mean, temperature, rain):
     """Share of open ground under snow, and chance that a look is clear, (T,) each."""
     cold = temperature < 0.5
     snow = cold * (rng.random(MONTHS) < 0.55) * rng.uniform(0.2, 1, MONTHS)
-    clear = np.clip(0.72 - 0.0018 * rain + 0.1 * smooth_noise(rng, MONTHS, 0.4), 0.15, 0.9)
+    clear = 0.72 - 0.0018 * rain + 0.1 * smooth_noise(rng, MONTHS, 0.4)
+    clear = np.clip(clear, 0.15, 0.9)
     return snow, np.where(cold & (mean < 12), 0.6 * clear, clear)
 
 
@@ -131,10 +134,13 @@ def _rain(rng, climate, phase):
     """Rain of each month in mm, (T,)."""
     peaks = yearly_angle(np.array(climate.peaks))
     once = len(peaks) == 1
-    crest = np.cos((phase[:, None] - peaks) * (1 if once else 2)).max(1)
+    times = 1 if once else 2
+    after_peak = phase[:, None] - peaks
+    crest = np.cos(after_peak * times).max(1)
     rainless = (climate.seasonal > 0.9) * 0.15
     sharp = 1 + climate.seasonal * (1.35 * crest - 0.05 - rainless)
-    amount = climate.rain / 12 * np.clip(sharp, 0.02, None) * rng.lognormal(0, 0.15)
+    sharp = np.clip(sharp, 0.02, None)
+    amount = climate.rain / 12 * sharp * rng.lognormal(0, 0.15)
     year = rng.lognormal(0, 0.28, MONTHS // 12 + 1).repeat(12)[:MONTHS]
     return amount * year * rng.lognormal(-0.13, 0.5, MONTHS)
 

@@ -45,7 +45,8 @@ def cropland(each, plants, ground, grass, lake):
     """Fields and plantations of the climate's cropping systems."""
     out = np.empty_like(ground)
     for name, here in each.shared_out(each.site.climate.crops):
-        system, some = SYSTEMS[name], each._replace(n=here.size)
+        system = SYSTEMS[name]
+        some = each._replace(n=here.size)
         beside = ground[here], grass[here], lake[here]
         grow = plantation if system.grown == "trees" else fields
         out[here] = grow(some, plants[system.plant], system, *beside)
@@ -152,5 +153,6 @@ def _in_the_climate(system, climate):
         return system.cycles
     found = []
     for peak in climate.peaks:
-        found += [(peak + first, peak + last, share) for first, last, share in system.cycles]
+        for first, last, share in system.cycles:
+            found.append((peak + first, peak + last, share))
     return found

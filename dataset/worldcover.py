@@ -27,7 +27,8 @@ def library():
     times = range(PLANTS_AT_HAND // PLANTS)
     found = {}
     for kind in canopy.TYPES:
-        found[kind] = np.concatenate([canopy.grow(rng, kind, dry=DEAD_LEAF) for _ in times])
+        grown = [canopy.grow(rng, kind, dry=DEAD_LEAF) for _ in times]
+        found[kind] = np.concatenate(grown)
     return found
 
 
@@ -80,8 +81,10 @@ def impervious(each, green):
     """Built materials, measured or those of the urban set, that glare; up to half are gardens."""
     urban = surfaces.impervious(each, green)
     measured = surfaces.in_shade(each, _materials(each), 0.5, 0.6)
-    built = np.where(each.chance(0.4)[..., None], urban, measured) * _slope(each)[:, None]
-    return mixed(_glaring(each, built), green, each.some_uniform(0.65, 0, 0.55))
+    is_urban = each.chance(0.4)[..., None]
+    built = np.where(is_urban, urban, measured) * _slope(each)[:, None]
+    glaring = _glaring(each, built)
+    return mixed(glaring, green, each.some_uniform(0.65, 0, 0.55))
 
 
 def _materials(each):
@@ -102,4 +105,5 @@ def _glaring(each, built):
     glare = each.rng.normal(0, spread, (each.n, each.months))
     strong = np.where(each.chance(0.5), 1, 0.7)
     slope = np.linspace(0.8, 1.2, 10) * strong[..., None]
-    return np.clip(built * np.exp(glare[..., None] * slope), 0.005, 1.2)
+    gain = np.exp(glare[..., None] * slope)
+    return np.clip(built * gain, 0.005, 1.2)
