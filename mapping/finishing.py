@@ -4,11 +4,13 @@ import os
 import sqlite3
 from pathlib import Path
 
+import numpy as np
+
 from mapping.adapted import ADAPTED
 from mapping.events import find_events, store_of
 from mapping.mosaic import assemble, cannot_write, drawing_of, empty, finish
 from mapping.polygons import write_polygons
-from mapping.products import products_for, share_unfamiliar
+from mapping.products import pixels_by_value, products_for
 from mapping.summary import MILLIMETRES, NO_LABEL, summary
 from mapping.thinned import open_store
 from mapping.unfinished import publish
@@ -23,6 +25,7 @@ from mapping.webpage import (
 from utils.errors import note
 
 MUCH = 0.1  # share of unfamiliar pixels that is worth a line; 1 % of the training series are
+HARD = 0.1  # so far may the mean probability of the labels lie below the accuracy of the test part
 
 
 def draw_up(out, parts, stack, planned, card, made):
@@ -46,18 +49,42 @@ def draw_up(out, parts, stack, planned, card, made):
     write_changes(folder, store, drawing, stack, products, smallest)
     if planned.page:
         write_page(parts, page, folder, stack, planned, rows, products, Path(out).name, made)
-    strange = share_unfamiliar(raw / "unfamiliar.tif") if also["unfamiliar"] else 0
+    doubts = doubts_of(raw, card)
     if (parts / ADAPTED).is_file():
         os.replace(parts / ADAPTED, folder / ADAPTED)
     publish(folder, out, planned.settings)
-    if strange > MUCH:
-        note(
-            f"{strange:.0%} of the pixels are unlike all that the network was trained on; "
-            "check its labels there (unfamiliar.tif above 100)"
-        )
+    for doubt in doubts:
+        note(doubt)
     labelled = [row.pixels for row in rows if row.kind == "class" and row.class_name != NO_LABEL]
     if not any(labelled):
         note("no pixel has a label; reason.tif says why")
+
+
+def doubts_of(raw, card):
+    """Lines of words on why the labels of the whole area may be worse than those of the test part.
+
+    raw: folder of the unfinished rasters. card: of the weights.
+    """
+    found = []
+    if "familiar" in card:
+        pixels = pixels_by_value(raw / "unfamiliar.tif")
+        strange = pixels[101:].sum() / max(1, pixels.sum())
+        if strange > MUCH:
+            found.append(
+                f"{strange:.0%} of the pixels are unlike all that the network was trained on; "
+                "check its labels there (unfamiliar.tif above 100)"
+            )
+    pixels = pixels_by_value(raw / "confidence.tif")
+    right = card.get("metrics", {}).get("test", {}).get("OA", 0)
+    if pixels.any():
+        sure = np.average(np.arange(len(pixels)), weights=pixels) / 100
+        if sure < right - HARD:
+            found.append(
+                f"the labels have a mean probability of {sure:.0%}; {right:.0%} were right in the "
+                "test part of these weights. This land is hard for them: check the labels, fit the "
+                "weights to the land (--adapt), or train on samples of it (label.py)"
+            )
+    return found
 
 
 def write_changes(folder, store, drawing, stack, products, smallest):

@@ -136,14 +136,14 @@ def unfamiliar_product():
     return Product("unfamiliar", "uint8", 255, ("unfamiliar",), meaning, colours)
 
 
-def share_unfamiliar(path):
-    """Share of the pixels with a score that are above 100 in unfamiliar.tif."""
+def pixels_by_value(path):
+    """Number of pixels of each value 0 to 254 (255,) of a raster of bytes, 255 = no data."""
     count = np.zeros(256, np.int64)
     with rasterio.open(path) as raster:
         for _, window in raster.block_windows(1):
             values = raster.read(1, window=window)
             count += np.bincount(values.ravel(), minlength=256)
-    return count[101:255].sum() / max(1, count[:255].sum())
+    return count[:255]
 
 
 def count_entry(times):

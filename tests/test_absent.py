@@ -119,6 +119,19 @@ def test_map_of_strange_land_says_so_and_where(tmp_path, capsys):
     assert "of the pixels are unlike all that the network was trained on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("accuracy, told", [(0.99, True), (0.1, False)])
+def test_map_whose_labels_are_unsure_says_so(tmp_path, capsys, accuracy, told):
+    torch.manual_seed(0)
+    unsure, net = models.build("patchnet", bands=BANDS, legend=URBAN), tmp_path / "net.safetensors"
+    models.save(net, unsure, metrics={"test": {"OA": accuracy}})
+    out = make_map(write_folder(tmp_path / "monthly", STACK), net, tmp_path / "map", page=False)
+    found = read_map(out)[0]["confidence"]
+    sure = found[found != 255].mean()
+    assert 20 < sure < 85
+    words = f"a mean probability of {sure:.0f}%; 99% were right in the test part"
+    assert (words in capsys.readouterr().err) is told
+
+
 def test_map_by_weights_that_cannot_tell_has_no_such_raster(tmp_path, capsys):
     net = weights(tmp_path / "net.safetensors")
     out = make_map(write_folder(tmp_path / "monthly", STACK), net, tmp_path / "map", page=False)
