@@ -26,7 +26,7 @@ from utils.errors import InputError
 # Series that a thread decodes at once: enough to make the loop over months in Python cheap.
 BATCH = 3840
 # Of them in the network at once on a CPU: more would fall out of the cache, fewer cost calls.
-AT_ONCE = 480
+AT_ONCE = {"float32": 480, "bfloat16": 960}  # as many bytes
 PRECISIONS = ("auto", "float32", "bfloat16")
 # Fewer series than this are labelled in float32: a measurement would take longer than it saves.
 WORTH_MEASURING = 8 * BATCH
@@ -186,7 +186,7 @@ def clock_for(net):
 def logits_of(net, x, precision="float32"):
     """Return scores (B, K, T) float32 of series x (B, C, T), the series innermost in memory."""
     device = device_of(net)
-    at_once = max(1, len(x)) if device.type == "cuda" else AT_ONCE
+    at_once = max(1, len(x)) if device.type == "cuda" else AT_ONCE[precision]
     parts = []
     # Said for float32 too, as the caller may have set another precision.
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
