@@ -220,8 +220,26 @@ def test_the_switch_cost_is_the_one_that_is_best_on_validation(best, monkeypatch
 
     net = small(samples)
     monkeypatch.setattr(training, "label", labelled)
-    training.choose_switch_cost(net, samples)
+    stable = np.zeros((1000, 36), np.int8)
+    training.choose_switch_cost(net, samples, stable)
     assert net.card["switch_cost"] == best
+
+
+def test_a_change_costs_no_more_than_its_rarity_in_the_training_labels(monkeypatch):
+    """Else the false changes of one validation site forbid the changes of other land."""
+    samples, tried = make_samples(30), []
+    net = small(samples)
+
+    def labelled(net, x, **options):
+        tried.append(net.card["switch_cost"])
+        return samples.y, None
+
+    monkeypatch.setattr(training, "label", labelled)
+    train_y = np.zeros((1, 50), np.int8)
+    train_y[:, 25:] = -1
+    train_y[:, 40:] = 1  # one change in 35 labelled months: 3.6 nats
+    training.choose_switch_cost(net, samples, train_y)
+    assert tried == [0, 1, 2, 3]
 
 
 def test_flicker_that_the_network_is_unsure_of_costs_more_than_a_change():
@@ -236,7 +254,7 @@ def test_flicker_that_the_network_is_unsure_of_costs_more_than_a_change():
         return noise + 3 * torch.nn.functional.one_hot(true, 6).permute(0, 2, 1)
 
     net.forward = forward
-    training.choose_switch_cost(net, samples)
+    training.choose_switch_cost(net, samples, samples.y)
     assert 1 <= net.card["switch_cost"] < 10
 
 

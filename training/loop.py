@@ -16,6 +16,7 @@ from training.augment import AUGMENTATIONS
 from training.processes import rank_and_world
 from training.recipe import class_weights, learning_rate, make_optimizer
 from training.state import State, load_state, save_state
+from utils.changes import change_months
 from utils.metrics import filtered_scores, selection_score
 
 SWITCH_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats
@@ -59,7 +60,7 @@ def fit(net, train, validation, settings, *, folder=None, resume=False, progress
             bar.set_postfix(loss=f"{loss:.3f}", OA=f"{row['OA']:.4f}", score=f"{row['score']:.4f}")
     net.load_state_dict(state.best)
     if settings.decode:
-        choose_switch_cost(net.eval(), validation)
+        choose_switch_cost(net.eval(), validation, train.y)
     return net.eval(), pd.DataFrame(state.history)
 
 
@@ -185,12 +186,18 @@ def mean_log_loss(probability, y):
     return float(-np.log(np.maximum(chosen[y >= 0], 1e-9)).mean())
 
 
-def choose_switch_cost(net, validation):
+def choose_switch_cost(net, validation, train_y):
     """Set the network's `switch_cost` (see models/decode.py) to the one with the best score on
     Samples `validation`.
+
+    No cost above the log odds of a change in the training labels (N, T) is tried: a few false
+    changes at one validation site would else forbid the changes of other land.
     """
+    months_per_change = (train_y >= 0).sum() / max(1, change_months(train_y).sum())
     found = {}
     for cost in SWITCH_COSTS:
+        if cost > np.log(months_per_change):
+            break
         net.card["switch_cost"] = cost
         labels, _ = label(net, validation.x, precision="float32")
         row = filtered_scores(validation.y, labels, len(validation.legend))
