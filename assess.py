@@ -46,6 +46,13 @@ def add_design(parser):
     )
     flag = parser.add_argument_group("strata").add_argument
     flag("--by", choices=("type", "year"), default="type", help="strata of change")
+    flag(
+        "--rare",
+        type=number(at_least=0, below=1),
+        default=0.005,
+        metavar="SHARE",
+        help="kinds of change on less than this share of the area are one stratum",
+    )
     flag("--strata", metavar="FILE", help="raster on the map's grid whose numbers are the strata")
     flag = parser.add_argument_group("page").add_argument
     flag("--stack", help="what the chips are cut from; None: what the map was made from")
@@ -117,6 +124,7 @@ def run_design(args):
         points=args.points,
         se=args.se,
         minimum=args.minimum,
+        rare=args.rare,
         by=args.by,
         strata=args.strata,
         seed=args.seed,
@@ -126,7 +134,8 @@ def run_design(args):
         page=not args.no_page,
         overwrite=args.overwrite,
     )
-    print(f"{folder}: {len(made.points['id'])} points in {len(made.strata)} strata")
+    points, pixels = len(made.points["id"]), made.of_strata("pixels").sum()
+    print(f"{folder}: {points:,} points of {pixels:,} pixels, in {len(made.strata)} strata")
     for stratum in made.strata:
         print(f"  {stratum['points']:5} in {stratum['hectares']:12,.1f} ha  {stratum['name']}")
     if not args.no_page:

@@ -19,7 +19,7 @@ ALL_MONTHS = "all months"
 class Row(NamedTuple):
     """One figure: a share, or an area as a share of the assessed area, with its 95 % interval.
 
-    margin: 1.96 standard errors; points: that could be counted.
+    margin: 1.96 standard errors; points: that could be counted; deciding: that the error rests on.
     """
 
     scope: str
@@ -30,6 +30,7 @@ class Row(NamedTuple):
     low: float
     high: float
     points: int
+    deciding: float
 
 
 class Cell(NamedTuple):
@@ -45,8 +46,9 @@ class Cell(NamedTuple):
 def rows_of(scope, measure, names, estimates):
     """One Row for each of K names."""
     low, high = estimates.share_interval()
-    columns = zip(names, estimates.value, estimates.margin, low, high, estimates.points)
-    return [Row(scope, measure, name, *map(float, numbers)) for name, *numbers in columns]
+    numbers = estimates.value, estimates.margin, low, high, estimates.points, estimates.deciding
+    columns = np.array(numbers, float).T.tolist()
+    return [Row(scope, measure, name, *column) for name, column in zip(names, columns)]
 
 
 def scopes(months):

@@ -7,8 +7,8 @@ import numpy as np
 
 from assessing.dates import WITHIN, dates_of
 from assessing.differences import in_words
-from assessing.estimators import Z
 from assessing.interpreted import reference_of
+from assessing.intervals import Z
 from assessing.record import load_design
 from utils.errors import InputError
 from utils.files import written_whole

@@ -22,6 +22,7 @@ from utils.files import claimed, written_whole
 from utils.legend import legend_for
 
 POINTS, MINIMUM = 600, 30
+RARE = 0.005  # of the area: below it, a kind of change is no stratum of its own
 SEED = 0
 
 
@@ -32,6 +33,7 @@ def design(
     points=POINTS,
     se=None,
     minimum=MINIMUM,
+    rare=RARE,
     by="type",
     strata=None,
     seed=SEED,
@@ -45,7 +47,8 @@ def design(
 
     map_folder: that map.py wrote. out: folder to make; None: assess/NAME OF MAP. points: of the
     sample; se: wanted standard error of the overall accuracy, which sets the points instead.
-    minimum: points for each stratum. by: strata of change by 'type' or by 'year'; strata: a raster
+    minimum: points for each stratum. rare: kinds of change on a smaller share of the area are one
+    stratum. by: strata of change by 'type' or by 'year'; strata: a raster
     whose numbers are the strata instead. seed: of the draw. training: points spread by class and
     place, to train on; they are no probability sample. more_classes: names that the interpreter may
     choose beside the map's. stack: where the series are; None: what the map was made from. page:
@@ -54,7 +57,7 @@ def design(
     chosen = open_map(map_folder)
     out = Path(out or Path("assess") / chosen.folder.resolve().name)
     images = open_stack_of(chosen, stack) if page else None
-    found = merged(strata_of(chosen, by=by, path=strata), points, minimum)
+    found = merged(strata_of(chosen, by=by, path=strata), points, minimum, rare)
     counts = points_in_strata(found, points, se, minimum, training)
     draw_points = draw_spread if training else draw
     drawn = draw_points(found, chosen, counts, seed)
@@ -85,10 +88,11 @@ def write_design(out, made, images, overwrite):
         save_design(out, made)  # last: a folder with a design is whole
 
 
-def merged(strata, points, minimum):
+def merged(strata, points, minimum, rare):
     """Strata few enough for the points: rare kinds of change are taken together."""
     stable = int((~strata.changed).sum())
-    return merge_rare_changes(strata, points // (2 * max(minimum, 1)) - stable)
+    most = points // (2 * max(minimum, 1)) - stable
+    return merge_rare_changes(strata, most, rare)
 
 
 def points_in_strata(strata, points, se, minimum, training):
@@ -98,6 +102,12 @@ def points_in_strata(strata, points, se, minimum, training):
     spread = expected_spread(strata.changed)
     if se is not None:
         points = points_for_error(strata.hectares / strata.hectares.sum(), spread, se)
+        pixels = strata.pixels.sum()
+        if points > pixels:
+            raise InputError(
+                f"--se: {se:g} takes {points:,} points, and the strata hold {pixels:,} pixels; "
+                "expected a larger error"
+            )
         points = max(points, int(np.minimum(minimum, strata.pixels).sum()))
     return allocate(points, strata.pixels, spread, minimum)
 

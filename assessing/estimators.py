@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t
 
-Z = 1.96  # half the width of a 95 % interval in standard errors, as the guides print it
+from assessing.intervals import Z, errors_wide, wilson
+
 # Below this share of a stratum, that the sample was drawn without replacement makes no difference
 # (Cochran 1977, Sampling Techniques, section 2.6).
 SMALL_SHARE = 0.05
@@ -63,11 +63,12 @@ class Sample:
 
 
 class Estimates(NamedTuple):
-    """K estimates: value, standard error, and the points that each of them rests on. (K,) each.
+    """K estimates and what their intervals need, (K,) each.
 
-    NaN where nothing can be said: no point lies where it could be true. smoothed, smoothed_error:
-    the same with a little doubt added in every stratum (see ADDED); intervals of shares use them.
-    freedom: degrees of freedom of the error, fewer where strata of few points carry it.
+    value, error: NaN where no point lies where it could be true. points: that lie there. smoothed,
+    smoothed_error: with a little doubt added in every stratum (see ADDED). freedom: degrees of
+    freedom of the error. deciding: points that the error rests on; a few where a few points differ
+    from all others. most: effective points, at most.
     """
 
     value: np.ndarray
@@ -76,6 +77,8 @@ class Estimates(NamedTuple):
     smoothed: np.ndarray
     smoothed_error: np.ndarray
     freedom: np.ndarray
+    deciding: np.ndarray
+    most: np.ndarray
 
     @property
     def margin(self):
@@ -95,41 +98,46 @@ class Estimates(NamedTuple):
         estimate (benchmarks/assess_coverage.py compares the two). It also claims no error at all
         where all points agree.
         """
-        value = np.clip(self.smoothed, 0, 1)
-        low, high = wilson(value, self.effective_points(value))
-        exact = self.smoothed_error == 0  # a census
-        low, high = np.where(exact, value, low), np.where(exact, value, high)
-        low, high = np.fmin(low, self.value), np.fmax(high, self.value)
+        share = np.clip(self.smoothed, 0, 1)
+        low, high = wilson(share, self.effective_points(share))
+        census = self.smoothed_error == 0
+        low = np.where(census, share, low)
+        high = np.where(census, share, high)
+        low = np.fmin(low, self.value)
+        high = np.fmax(high, self.value)
         return np.fmax(low, 0), np.fmin(high, 1)
 
     def effective_points(self, share):
         """Points of a simple random sample that would know these shares as well: (K,).
 
-        Fewer where few degrees of freedom are behind the error (Korn and Graubard 1998, Survey
-        Methodology 24:193-201). Franco et al. (2019, Journal of Survey Statistics and Methodology
-        7:334-364) compared intervals with effective numbers and recommend Wilson's.
+        Fewer where few degrees of freedom are behind the error. Never more than there are points,
+        where the strata make no difference (both: Korn and Graubard 1998, Survey Methodology
+        24:193-201). Franco et al. (2019, Journal of Survey Statistics and Methodology 7:334-364)
+        compared intervals with effective numbers and recommend Wilson's.
         """
         freedom = np.maximum(self.points - 1, 1)
         simple = share * (1 - share) / freedom  # variance of a simple random sample of the points
         wider = errors_wide(self.freedom) / errors_wide(freedom)
         with np.errstate(divide="ignore", invalid="ignore"):
             effective = self.points * simple / self.smoothed_error**2
-        return effective / np.maximum(wider, 1) ** 2
+        effective = effective / np.maximum(wider, 1) ** 2
+        return np.minimum(effective, self.most)
 
 
-def errors_wide(freedom):
-    """Half of a 95 % interval in standard errors: Student's t, 1.96 for many degrees of freedom."""
-    return t.ppf(0.975, np.maximum(freedom, 1))
+class Sums(NamedTuple):
+    """Sums over the strata, (K,) each.
 
+    variance: of the total; smoothed: with the added doubt; over_freedom: squared variances over
+    their degrees of freedom; doubt: hectares added; second, fourth: powers of what each point adds
+    to the error of the total.
+    """
 
-def wilson(share, count):
-    """Wilson's 95 % interval of shares among `count` points: (low, high)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pulled = Z**2 / count  # towards one half
-        centre = share + pulled / 2
-        variance = share * (1 - share) / count + pulled / (4 * count)
-        width = Z * np.sqrt(variance)
-        return (centre - width) / (1 + pulled), (centre + width) / (1 + pulled)
+    variance: np.ndarray
+    smoothed: np.ndarray
+    over_freedom: np.ndarray
+    doubt: np.ndarray
+    second: np.ndarray
+    fourth: np.ndarray
 
 
 def ratio(sample, part, whole=1.0, *, from_map=False):
@@ -139,64 +147,87 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
     months; whole = 1 gives shares of the area. from_map: the map alone decides `whole`, as in the
     user's accuracy, so that it is 0 for certain in strata where no point has it. Each point counts
     with its pixel's area. Returns Estimates, (K,) each. The variance is that of the combined ratio
-    estimator.
+    estimator, its degrees of freedom are Satterthwaite's.
     """
     part = _columns(part)
     whole = np.broadcast_to(_columns(whole), part.shape)
     weight = sample.weight[:, None]
-    above, below = (weight * part).sum(axis=0), (weight * whole).sum(axis=0)  # (K,)
+    above = (weight * part).sum(axis=0)  # (K,)
+    below = (weight * whole).sum(axis=0)
     points = (whole > 0).sum(axis=0)
+    most = points if from_map else np.full(len(points), np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = above / below
-        residuals = part - value * whole
-        sums = np.zeros((4, len(value)))
-        for stratum in range(len(sample.pixels)):
-            inside = sample.stratum == stratum
-            possible = (whole[inside] > 0).any(axis=0) | (not from_map)
-            sums += _stratum_sums(sample, inside, residuals, value, possible)
-        variance, smoothed_variance, fourth, doubt = sums
-        error, smoothed_error = np.sqrt(variance) / below, np.sqrt(smoothed_variance) / below
-        smoothed = (above + doubt) / (below + 2 * doubt)
-        freedom = np.where(fourth > 0, variance**2 / fourth, np.inf)  # Satterthwaite's
-        return Estimates(value, error, points, smoothed, smoothed_error, freedom)
+        sums = _sums(sample, part, whole, value, from_map)
+        error = np.sqrt(sums.variance) / below
+        smoothed = (above + sums.doubt) / (below + 2 * sums.doubt)
+        smoothed_error = np.sqrt(sums.smoothed) / below
+        freedom = sums.variance**2 / sums.over_freedom
+        freedom = np.where(sums.over_freedom > 0, freedom, np.inf)
+        deciding = sums.second**2 / sums.fourth
+    return Estimates(value, error, points, smoothed, smoothed_error, freedom, deciding, most)
+
+
+def _sums(sample, part, whole, value, from_map):
+    """The Sums over the strata of the residuals of a ratio `value` (K,)."""
+    residuals = part - value * whole
+    strata = []
+    for stratum in range(len(sample.pixels)):
+        inside = sample.stratum == stratum
+        possible = (whole[inside] > 0).any(axis=0) | (not from_map)
+        strata.append(_stratum_sums(sample, inside, residuals, value, possible))
+    return Sums(*np.sum(strata, axis=0))
 
 
 def _stratum_sums(sample, inside, residuals, value, possible):
-    """What a stratum adds to four sums over the strata, (4, K).
+    """What a stratum adds to the Sums, (6, K).
 
-    The variance of the total; that with the added doubt; the square of the first over its degrees
-    of freedom; the hectares of the doubt. inside (n,) bool: points of the stratum; residuals (n, K)
-    of all points; possible (K,) bool: may a point of the stratum lie in the whole?
+    inside (n,) bool: points of the stratum; residuals (n, K) of all points; possible (K,) bool: may
+    a point of the stratum lie in the whole?
     """
-    stratum, count = sample.stratum[inside][0], inside.sum()
+    stratum = sample.stratum[inside][0]
+    count = inside.sum()
     share = count / sample.pixels[stratum]
     remaining = 1 - share if share > SMALL_SHARE else 1.0
     doubtful = ADDED * possible * (remaining > 0)  # points
     # One point shows no variance: that of all points stands in, and the report warns.
     rows = inside if count > 1 else slice(None)
-    plain, smoothed = _spreads(residuals[rows], sample.area[rows], value, doubtful)
-    hectares = sample.hectares[stratum]
-    variance = hectares**2 * remaining / count * plain
-    smoothed_variance = hectares**2 * remaining / count * smoothed
-    fourth = variance**2 / max(count - 1, 1)
-    return np.array([variance, smoothed_variance, fourth, doubtful * hectares / count])
+    spreads = _spreads(residuals[rows], sample.area[rows], value, doubtful)
+    plain, smoothed, second, fourth = spreads
+    hectares = sample.hectares[stratum] / count  # that each point stands for
+    scale = count * hectares**2 * remaining
+    variance = scale * plain
+    return np.array(
+        [
+            variance,
+            scale * smoothed,
+            variance**2 / max(count - 1, 1),
+            doubtful * hectares,
+            scale * second,
+            scale**2 / count * fourth,
+        ]
+    )
 
 
 def _spreads(residuals, area, value, doubtful):
-    """Variance of residuals (n, K) in a stratum, plain and with the added doubt: two of (K,).
+    """Spread of residuals (n, K) in a stratum: four of (K,).
 
-    area (n,): of the pixels; a larger one weighs more, in the mean and in the spread. doubtful
-    (K,): points added that are right, and as many that are wrong.
+    Their variance, plain and with the added doubt, and the mean second and fourth power of their
+    deviations, the doubt among them. area (n,): of the pixels; a larger one weighs more, in the
+    mean and in the spread. doubtful (K,): points added that are right, and as many that are wrong.
     """
     size = (area / area.mean())[:, None]
     middle = (size * residuals).mean(axis=0)
     squares = (size * (residuals - middle)) ** 2
+    right = (1 - value - middle) ** 2
+    wrong = (-value - middle) ** 2
     total = squares.sum(axis=0)
-    right, wrong = 1 - value - middle, -value - middle
-    added = doubtful * (right**2 + wrong**2)
-    freedom = len(residuals) - 1
-    plain = total / freedom if freedom else np.full(len(value), np.nan)
-    return plain, (total + added) / np.maximum(freedom + 2 * doubtful, ADDED)
+    with_doubt = total + doubtful * (right + wrong)
+    fourth = (squares**2).sum(axis=0) + doubtful * (right**2 + wrong**2)
+    count = len(residuals)
+    plain = total / (count - 1) if count > 1 else np.full(len(value), np.nan)
+    smoothed = with_doubt / np.maximum(count - 1 + 2 * doubtful, ADDED)
+    return plain, smoothed, with_doubt / count, fourth / count
 
 
 def largest_part(sample, part):

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from assessing.stacks import chip, inside
+from assessing.stacks import chips, inside
 from pages.packing import copy_files, write_script
 from utils.bands import NO_OBSERVATION
 from utils.files import written_whole
@@ -23,6 +23,7 @@ from utils.workers import cores
 WEB = Path(__file__).parent / "web"
 FILES = ("page.css", "start.js", "work.js", "draw.js", "page.js")
 SIDE = 31  # pixels of a chip: 310 m around the point
+TOGETHER = 128  # pixels: chips of points in a square of this side are read at once
 COLUMNS = 12  # chips in a row of the picture
 # Red, green and blue of each picture; the first of the bands in brackets that the stack has.
 COMPOSITES = {
@@ -40,30 +41,47 @@ def write_page(out, design, stack):
     page = out / "page"
     (page / "points").mkdir(parents=True)
     copy_files(page, [WEB / name for name in FILES])
-    places = list(zip(*(design.points[name] for name in ("id", "row", "column"))))
+    squares = close_points(design.column("row"), design.column("column"))
+    count = len(design.points["id"])
+    series = np.empty((count, len(stack.bands), design.month_count), np.float32)
+    with ThreadPoolExecutor(cores()) as pool, tqdm(total=count, unit="point", desc="page") as done:
 
-    def draw(place):
-        return draw_point(page / "points", stack, design.months, *place)
+        def draw(points):
+            for point, middle in draw_points(page / "points", stack, design, points):
+                series[point] = middle
+                done.update()
 
-    with ThreadPoolExecutor(cores()) as pool:
-        drawn = pool.map(draw, places)
-        series = list(tqdm(drawn, total=len(places), unit="point", desc="page"))
-    write_series(out / SERIES, np.array(series), design, stack.bands)
+        list(pool.map(draw, squares))
+    write_series(out / SERIES, series, design, stack.bands)
     write_script(page / "design.js", "design", shown(design, stack.bands))
     shutil.copyfile(WEB / "index.html", out / "index.html")
 
 
-def draw_point(folder, stack, months, number, row, column):
-    """Write the pictures and the series of a point into a folder; returns its series (C, T)."""
-    pixels = chip(stack, months, row, column, SIDE)
-    within = inside(stack, row, column, SIDE)
-    for name, bands in COMPOSITES.items():
-        colours = composite(pixels, stack.bands, bands)
-        picture = Image.fromarray(contact_sheet(colours, within))
-        picture.save(folder / f"{number}_{name}.png")
-    middle = pixels[:, :, SIDE // 2, SIDE // 2].T
-    write_point(folder, number, middle)
-    return middle
+def close_points(rows, columns):
+    """Positions of the points in each square of TOGETHER pixels: a list of arrays."""
+    squares = np.column_stack([rows, columns]) // TOGETHER
+    _, square, counts = np.unique(squares, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(square, kind="stable")
+    return np.split(order, counts.cumsum()[:-1])
+
+
+def draw_points(folder, stack, design, points):
+    """Write the pictures and series of points that lie close together into a folder.
+
+    Yields the position and the series (C, T) of each point.
+    """
+    rows, columns = design.column("row")[points], design.column("column")[points]
+    pictures = chips(stack, design.months, rows, columns, SIDE)
+    for point, row, column, pixels in zip(points, rows, columns, pictures):
+        number = design.points["id"][point]
+        within = inside(stack, row, column, SIDE)
+        for name, bands in COMPOSITES.items():
+            colours = composite(pixels, stack.bands, bands)
+            picture = Image.fromarray(contact_sheet(colours, within))
+            picture.save(folder / f"{number}_{name}.png")
+        middle = pixels[:, :, SIDE // 2, SIDE // 2].T
+        write_point(folder, number, middle)
+        yield point, middle
 
 
 def composite(pixels, there, wanted):
@@ -144,12 +162,15 @@ def stretch(values):
     From the months' own 2nd and 98th percentiles. The bright end is that of a usual month, so that
     a cloudy one does not darken the rest. The dark end is that of dark months, as in winter.
     """
+    pixels = np.sort(values.reshape(*values.shape[:2], -1))  # (T, 3, side * side), NaN last
+    seen = np.sum(~np.isnan(pixels), axis=2)
     low, high = np.zeros(3), np.zeros(3)
     for colour in range(3):
-        pixels = values[:, colour].reshape(len(values), -1)  # (T, side * side)
-        seen = pixels[~np.isnan(pixels).all(axis=1)]
-        if len(seen):
-            darkest, brightest = np.nanpercentile(seen, (2, 98), axis=1)
+        months = np.flatnonzero(seen[:, colour])
+        if len(months):
+            last = seen[months, colour] - 1  # the brightest pixel of each month
+            darkest = pixels[months, colour, (0.02 * last).round().astype(int)]
+            brightest = pixels[months, colour, (0.98 * last).round().astype(int)]
             low[colour] = np.quantile(darkest, 0.15)
             high[colour] = np.median(brightest)
     span = np.maximum(1.3 * (high - low), NARROWEST)

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assessing.accuracy import AREA, change_rows, class_rows, error_matrix
+from assessing.accuracy import ALL_MONTHS, AREA, change_rows, class_rows, error_matrix
 from assessing.dates import WITHIN, date_estimates, dates_of
 from assessing.differences import write_differences
 from assessing.estimators import largest_part
 from assessing.figures import area_figure
 from assessing.grid import labels_at, open_map
 from assessing.interpreted import interpreted_points
+from assessing.intervals import FEW
 from assessing.mapped import mapped_areas
 from assessing.record import check_same_grid, load_design
 from assessing.tables import report_text, write_table
@@ -31,6 +32,7 @@ class Area(NamedTuple):
     low: float
     high: float
     points: int
+    deciding: float
 
 
 class DateFigure(NamedTuple):
@@ -43,6 +45,7 @@ class DateFigure(NamedTuple):
     low: float
     high: float
     points: int
+    deciding: float
 
 
 def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
@@ -70,6 +73,8 @@ def report(folder, reference=None, *, map_folder=None, unsure=True, apart=12):
     found = dates_of(mapped, points.labels, apart)
     dates = date_rows(points.sample, found)
     warnings = points.warnings + heavy_points(points, design) + no_change(found)
+    shown = [row for row in rows if row.scope in (ALL_MONTHS, last[0], "change")]
+    warnings += few_points([*shown, *dates])
 
     out = folder / ("report" if map_folder is None else f"report-{chosen.folder.resolve().name}")
     with claimed(out):
@@ -107,6 +112,7 @@ def areas_of(rows, hectares, mapped):
             mapped.get((row.scope, row.name), 0.0 if mapped else np.nan),
             *(hectares * value for value in (row.value, row.margin, row.low, row.high)),
             int(row.points),
+            row.deciding,
         )
         for row in rows
         if row.measure == AREA
@@ -118,7 +124,8 @@ def date_rows(sample, dates):
     found = []
     for name, unit, estimate in date_estimates(sample, dates):
         low, high = estimate.share_interval() if unit == "share" else estimate.interval()
-        numbers = (estimate.value, estimate.margin, low, high, estimate.points)
+        value, margin = estimate.value, estimate.margin
+        numbers = (value, margin, low, high, estimate.points, estimate.deciding)
         found.append(DateFigure(name, unit, *(float(number[0]) for number in numbers)))
     if dates.true.any():
         return found
@@ -132,6 +139,18 @@ def no_change(dates):
     return [
         "The reference holds no change at all, and the map does. If the reference cannot know of "
         "changes, as parcels of one year cannot, then the figures of change say nothing."
+    ]
+
+
+def few_points(rows):
+    """A warning where too few points decide some intervals."""
+    marked = sum(row.deciding < FEW for row in rows)
+    if not marked:
+        return []
+    return [
+        f"In {marked} of the {len(rows)} figures of all months, the last month, change and its "
+        f"dates, fewer than {FEW} points decide the error: those marked † have a rough interval. "
+        "More points in their strata would mend that."
     ]
 
 

@@ -21,8 +21,9 @@ def draw(strata, chosen, counts, seed):
     for pixels, count in zip(strata.pixels, counts):
         drawn = rng.choice(int(pixels), int(count), replace=False)
         ranks.append(np.sort(drawn))
+    rank = np.concatenate(ranks)
     stratum = np.repeat(np.arange(len(counts)), counts)
-    row, column = find(strata, chosen, stratum, np.concatenate(ranks))
+    row, column = find(strata, chosen, stratum, rank)
     order = rng.permutation(len(stratum))
     return stratum[order], row[order], column[order]
 
@@ -32,7 +33,8 @@ def draw_spread(strata, chosen, counts, seed):
 
     Of some random candidates, each next point is the one farthest from those that are kept.
     """
-    candidates = np.minimum(CANDIDATES * np.asarray(counts), strata.pixels)
+    wanted = CANDIDATES * np.asarray(counts)
+    candidates = np.minimum(wanted, strata.pixels)
     stratum, row, column = draw(strata, chosen, candidates, seed)
     places = np.column_stack([row, column])
     kept = []
@@ -53,7 +55,8 @@ def far_apart(places, count):
         newest = int(distance.argmax())
         picked.append(newest)
         down, right = (places - places[newest]).T
-        distance = np.minimum(distance, np.hypot(down, right))
+        from_newest = np.hypot(down, right)
+        distance = np.minimum(distance, from_newest)
         distance[newest] = -1
     return np.array(picked, int)
 
@@ -62,16 +65,19 @@ def find(strata, chosen, stratum, rank):
     """Row and column of the pixels with these numbers among their stratum's, (n,) each."""
     row, left = find_rows(strata, stratum, rank)
     column = np.empty(len(rank), np.int64)
-    for tile in tiles_of(chosen.folder / LABELS):  # from left to right in each row
+    path = chosen.folder / LABELS
+    for tile in tiles_of(path):  # from left to right in each row
         down = row - tile.row
-        points = np.flatnonzero((down >= 0) & (down < tile.height))
-        if len(points) == 0:
+        inside = (down >= 0) & (down < tile.height)
+        if not inside.any():
             continue
         codes = strata.codes_of(tile)
-        for point in points:
-            members = np.flatnonzero(codes[down[point]] == stratum[point])
+        for point in np.flatnonzero(inside):
+            in_row = codes[down[point]]
+            members = np.flatnonzero(in_row == stratum[point])
             if 0 <= left[point] < len(members):
-                column[point] = tile.column + members[left[point]]
+                place = members[left[point]]
+                column[point] = tile.column + place
             left[point] -= len(members)
     return row, column
 

@@ -59,27 +59,37 @@ def as_for_map(path, chosen):
     return replace(stack, offset=offset)
 
 
-def chip(stack, months, row, column, side):
-    """Reflectance around a pixel: (T, C, side, side) float32, NaN = no observation or outside.
+def chips(stack, months, rows, columns, side):
+    """Reflectance around each of n pixels that lie close together, read from the stack at once.
 
-    side: pixels, odd; the pixel itself lies in the middle.
+    side: pixels, odd; the pixel itself lies in the middle. Yields n chips (T, C, side, side)
+    float32, NaN = no observation or outside.
     """
     height, width = stack.geobox.shape
     steps = (months - stack.months[0]).astype(int)
-    rows, down = cut(row, side, height)
-    columns, right = cut(column, side, width)
-    values = stack.read(rows, columns, steps)
-    shape = (*values.shape[:2], side, side)
-    whole = np.full(shape, np.nan, np.float32)
-    whole[:, :, down, right] = np.where(values == NO_OBSERVATION, np.nan, values)
-    return whole
+    first, _ = cut(rows.min(), side, height)
+    last, _ = cut(rows.max(), side, height)
+    left, _ = cut(columns.min(), side, width)
+    right, _ = cut(columns.max(), side, width)
+    tall, wide = slice(first.start, last.stop), slice(left.start, right.stop)
+    values = stack.read(tall, wide, steps)
+    for row, column in zip(rows, columns):
+        down, below = cut(row, side, height, tall.start)
+        across, beside = cut(column, side, width, wide.start)
+        seen = values[:, :, down, across]
+        chip = np.full((*values.shape[:2], side, side), np.nan, np.float32)
+        chip[:, :, below, beside] = np.where(seen == NO_OBSERVATION, np.nan, seen)
+        yield chip
 
 
-def cut(middle, side, length):
-    """Of a chip along one axis: which pixels of the stack, and where they lie in the chip."""
+def cut(middle, side, length, origin=0):
+    """Of a chip along one axis: which pixels of the stack, and where they lie in the chip.
+
+    origin: first of the pixels that were read.
+    """
     first = middle - side // 2
     start, stop = max(0, first), min(length, first + side)
-    return slice(start, stop), slice(start - first, stop - first)
+    return slice(start - origin, stop - origin), slice(start - first, stop - first)
 
 
 def inside(stack, row, column, side):

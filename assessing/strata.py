@@ -162,13 +162,19 @@ def count_rows(source, chosen):
     return rows
 
 
-def merge_rare_changes(strata, most):
-    """Take the smallest kinds of change together, so that at most `most` of them remain."""
+def merge_rare_changes(strata, most, rare_share=0.0):
+    """Take the smallest kinds of change together, so that at most `most` of them remain.
+
+    Those on less than `rare_share` of the pixels are taken together anyway.
+    """
     changed = np.flatnonzero(strata.changed)
-    if len(changed) <= max(most, 1):
-        return strata
     by_size = changed[np.argsort(-strata.pixels[changed], kind="stable")]
-    rare = np.sort(by_size[max(most, 1) - 1 :])
+    common = np.sum(strata.pixels[changed] >= rare_share * strata.pixels.sum())
+    if len(changed) > max(most, 1):
+        common = min(common, max(most, 1) - 1)
+    rare = np.sort(by_size[common:])
+    if len(rare) < 2:
+        return strata
     kept = np.setdiff1d(np.arange(len(strata.codes)), rare)
     others = strata.per_row[:, rare].sum(axis=1, keepdims=True)
     return replace(

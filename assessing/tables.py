@@ -4,9 +4,10 @@ import csv
 import math
 
 from assessing.accuracy import ALL_MONTHS, OVERALL, PRODUCERS, USERS
+from assessing.intervals import FEW
 from utils.files import written_whole
 
-HOW = """
+HOW = f"""
 ## How to read this
 
 - Every figure stands for the whole assessed area, not for the points: each point counts with the
@@ -15,6 +16,8 @@ HOW = """
   is left out where all points agree.
 - The **95 % interval** is Wilson's, on the effective number of points. It is not symmetric close to
   0 and 1. Publish this one: benchmarks/assess_coverage.py shows how often each holds the truth.
+- **†** stands where fewer than {FEW} points decide the error: all others are much alike. Such
+  an interval may hold the truth clearly more or less often than in 95 % of the samples.
 - User's accuracy: of the land that the map calls so, the share that is so. Producer's accuracy: of
   the land that is so, the share that the map calls so.
 - A year counts all of its months: the share of area and months in which the map is right.
@@ -124,13 +127,18 @@ def plain(text):
     return str(text).replace("|", "/").replace("\n", " ")
 
 
-def share(row):
+def share(row, unit=""):
     """'0.88 ± 0.07 (0.79 to 0.94)', or '-' where nothing can be said."""
     if math.isnan(row.value):
         return "-"
     if math.isnan(row.margin):
         return f"{row.value:.2f} (no interval)"
-    return f"{row.value:.2f}{plus_minus(row)} ({row.low:.2f} to {row.high:.2f})"
+    return f"{row.value:.2f}{plus_minus(row)} ({row.low:.2f} to {row.high:.2f}){unit}{mark(row)}"
+
+
+def mark(row):
+    """' †' where too few points decide the interval."""
+    return " †" if row.deciding < FEW else ""
 
 
 def plus_minus(row, form="{:.2f}".format):
@@ -170,7 +178,7 @@ def area_table(areas, scope):
             area.name,
             hectares(area.mapped),
             hectares(area.estimated) + plus_minus(area, hectares),
-            f"{hectares(area.low)} to {hectares(area.high)}",
+            f"{hectares(area.low)} to {hectares(area.high)}{mark(area)}",
         )
         for area in areas
         if area.scope == scope
@@ -192,7 +200,7 @@ def date_table(dates):
     rows = []
     for row in dates:
         unit = "" if row.unit == "share" else " months"
-        rows.append((row.name, share(row) + unit * (share(row) != "-"), f"{row.points:.0f}"))
+        rows.append((row.name, share(row, unit), f"{row.points:.0f}"))
     text = markdown(("", "estimate ± (95 % interval)", "points"), rows)
     return text + "\nLag: the map's month minus the true month; above 0 the map is late.\n"
 

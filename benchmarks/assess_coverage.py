@@ -23,8 +23,11 @@ from tqdm import tqdm
 from assessing.accuracy import AREA, change_rows, scope_rows
 from assessing.allocation import allocate, expected_spread
 from assessing.dates import dates_of
+from assessing.design import MINIMUM, RARE, merged
 from assessing.estimators import Sample
+from assessing.intervals import FEW
 from assessing.report import date_rows
+from assessing.strata import OTHER_CHANGE, Strata
 from utils.errors import run_main
 from utils.files import written_whole
 from utils.flags import Parser, whole_number
@@ -33,9 +36,7 @@ NAMES = ("woodland", "cropland", "bare soil", "built")
 CLASSES = len(NAMES)
 PIXELS, MONTHS = 200_000, 36
 HECTARES = 0.01  # of a pixel
-MINIMUM = 30  # points in each stratum
-OTHER = 99  # code of the rare kinds of change, taken together
-RARE = 0.01  # of the area
+SHOWN = ("value", "low", "high", "margin", "deciding")
 COMMON = 3  # kinds of change that are checked: the others are too rare for a sample of 600
 LOWEST, HIGHEST = 0.93, 0.97  # share of the samples that a 95 % interval should hold the truth in
 METHODS = {"held": "intervals of assess.py", "held_normal": "value ± 1.96 standard errors"}
@@ -99,22 +100,24 @@ def labels_from(before, after, month):
     return labels.astype(np.int8)
 
 
-def strata_of_map(mapped):
+def strata_of_map(mapped, points):
     """Stratum of every pixel, as design.py makes them: stable classes, change by type.
 
     Returns the strata (N,) and which of them (H,) are strata of change.
     """
     first, last = mapped[:, 0].astype(int), mapped[:, -1].astype(int)
-    kind = CLASSES + CLASSES * first + last
-    code = np.where(first == last, last, kind)
-    pixels = np.bincount(code)[code]  # of the stratum of each pixel
-    rare = (code >= CLASSES) & (pixels < RARE * PIXELS)
-    codes, stratum = np.unique(np.where(rare, OTHER, code), return_inverse=True)
-    return stratum, codes >= CLASSES
+    code = np.where(first == last, last, CLASSES + CLASSES * first + last)
+    codes, pixels = np.unique(code, return_counts=True)
+    size = np.array([HECTARES])
+    row = pixels[None]  # all pixels lie in one row
+    every = Strata(None, codes, tuple(codes), row, size, codes >= CLASSES, 0.0)
+    kept = merged(every, points, MINIMUM, RARE)
+    code[np.isin(code, kept.merged)] = OTHER_CHANGE
+    return np.searchsorted(kept.codes, code), kept.changed
 
 
 def figures(sample, mapped, reference):
-    """Every figure of a report that can be checked: (kind, name) -> value, low, high, margin."""
+    """Every figure of a report that can be checked: (kind, name) -> Row or DateFigure."""
     last = mapped[:, -1:], reference[:, -1:]
     rows = scope_rows(sample, "all months", mapped, reference, NAMES)
     rows += scope_rows(sample, "last month", *last, NAMES)
@@ -126,12 +129,12 @@ def figures(sample, mapped, reference):
         found[kind, f"{name}, {row.scope}"] = row
     for row in date_rows(sample, dates_of(mapped, reference)):
         found["dates", row.name] = row
-    return {key: (row.value, row.low, row.high, row.margin) for key, row in found.items()}
+    return found
 
 
 def checked(true):
     """Keys of the figures that are checked: of the kinds of change only the common ones."""
-    kinds = {key: values[0] for key, values in true.items() if key[0] == "areas"}
+    kinds = {key: row.value for key, row in true.items() if key[0] == "areas"}
     kinds = {name: area for (_, name), area in kinds.items() if " to " in name}
     common = sorted(kinds, key=kinds.get, reverse=True)[:COMMON]
     wanted = [name.removeprefix(AREA) for name in common]
@@ -146,7 +149,7 @@ def coverage(name, points, samples, seed):
     """Share of the samples whose interval holds the truth: a table, one row a figure."""
     rng = np.random.default_rng(seed)
     truth, mapped = truth_and_map(AREAS[name], rng)
-    stratum, changed = strata_of_map(mapped)
+    stratum, changed = strata_of_map(mapped, points)
     pixels = np.bincount(stratum)
     hectares = pixels * HECTARES
     size = np.full(PIXELS, HECTARES)
@@ -161,8 +164,8 @@ def coverage(name, points, samples, seed):
         found = figures(sample, mapped[rows], truth[rows])
         for key, shown in results.items():
             # A sample without an estimate, as of a class that it never met, holds no truth.
-            shown.append(found.get(key, [np.nan] * 4))
-    rows = [row_of(key, shown, true[key][0]) for key, shown in results.items()]
+            shown.append([getattr(found.get(key), name, np.nan) for name in SHOWN])
+    rows = [row_of(key, shown, true[key].value) for key, shown in results.items()]
     table = pd.DataFrame(rows)
     table.insert(0, "area", name)
     table.insert(1, "points", points)
@@ -170,8 +173,8 @@ def coverage(name, points, samples, seed):
 
 
 def row_of(key, shown, true):
-    """A figure's row of the table; shown: value, low, high and margin of each sample."""
-    value, low, high, margin = np.transpose(shown)
+    """A figure's row of the table; shown: what SHOWN names of each sample."""
+    value, low, high, margin, deciding = np.transpose(shown)
     held = (low <= true) & (true <= high)
     normal = np.abs(value - true) <= margin
     return {
@@ -179,6 +182,7 @@ def row_of(key, shown, true):
         "figure": key[1],
         "held": held.mean(),
         "held_normal": normal.mean(),
+        "marked": np.mean(deciding < FEW),
         "truth": true,
         "mean_estimate": np.nanmean(value),
     }

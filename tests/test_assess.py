@@ -358,6 +358,35 @@ def test_a_wanted_standard_error_sets_the_points(area, tmp_path):
     assert few.settings["se"] == 0.03
 
 
+def test_kinds_of_change_on_little_land_are_one_stratum(area, tmp_path):
+    # 100, 60 and 4 of 1,976 pixels change.
+    made, number = area[0], iter("abc")
+    for rare, expected in ((0, 5), (0.01, 5), (0.04, 4)):
+        out = tmp_path / next(number)
+        _, found = design(made, out, rare=rare, points=120, minimum=10, page=False)
+        assert len(found.strata) == expected  # with two stable strata; one kind alone is no group
+    other = found.strata[-1]
+    assert (other["name"], other["pixels"]) == ("other change", 64)
+    assert found.strata[2]["name"] == "woodland to bare soil"
+
+
+def test_the_report_marks_figures_that_few_points_decide(area, tmp_path):
+    _, labels, out = area
+    found = load_design(out)
+    wrong = labels.copy()
+    wrong[:, :3] = 1  # some woodland of the reference is cropland on the map
+    path = truth_csv(tmp_path / "reference.csv", found, wrong)
+    text = (report(out, path) / "report.md").read_text()
+    assert "fewer than 5 points decide the error" in text
+    rows = read_rows(out / "report" / "accuracy.csv")
+    cropland = next(row for row in rows if row["name"] == "cropland")
+    cleared = next(row for row in rows if row["name"] == "woodland to bare soil")
+    assert float(cleared["deciding"]) < 5 < float(cropland["deciding"])
+    lines = {line.split(" |")[0]: line for line in reversed(text.splitlines())}
+    assert lines["| woodland to bare soil"].count(") †") == 2
+    assert lines["| cropland"].split(" | ")[1].endswith(")")
+
+
 # --- two interpreters --------------------------------------------------------------------------
 
 
@@ -456,6 +485,7 @@ def test_a_map_on_another_grid_or_with_fewer_months_is_refused(area, tmp_path):
         (["--points", "0"], "--points"),
         (["--points", "20"], "expected at least"),
         (["--se", "0"], "--se"),
+        (["--se", "0.001"], "takes 98,054 points"),
         (["--strata", "small.tif"], "small.tif"),
         (["--strata", "float.tif"], "whole numbers"),
         (["--strata", "nothing.tif"], "no pixel lies in a stratum"),
@@ -567,5 +597,5 @@ def test_the_page_does_without_bands_that_a_stack_lacks(tmp_path):
 
 def test_the_script_says_what_it_drew_and_ends_bad_input_in_one_line(area, tmp_path):
     done = run_script("assess.py", "design", area[0], "--out", tmp_path / "a", "--no-page")
-    assert "600 points in" in done.stdout and "stable woodland" in done.stdout
+    assert "600 points of 1,976 pixels" in done.stdout and "stable woodland" in done.stdout
     assert_one_clear_line(run_script("assess.py", "report", tmp_path / "a"), "reference.csv")

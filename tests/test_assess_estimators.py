@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assessing.estimators import Sample, ratio
+from assessing.intervals import FEW
 
 # Table 8 of Olofsson et al. (2014): points by map class (rows) and reference class (columns).
 OLOFSSON = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])
@@ -191,3 +192,28 @@ def test_an_error_that_few_points_carry_gets_a_wider_interval():
     assert few.freedom[0] == pytest.approx(3)
     low, high = few.share_interval()
     assert high - low > 1.3 * 2 * few.margin
+
+
+def test_users_accuracy_claims_no_more_than_a_yes_or_no_of_each_point_would():
+    # All points are right in 95 % of the months: the spread is 0, and yet 60 points are 60 points.
+    sample = Sample(np.zeros(60, int), np.ones(60), np.array([1e6]), np.array([1e6]))
+    right = np.full(60, 0.95)
+    low, high = ratio(sample, right, np.ones(60), from_map=True).share_interval()
+    assert high - low > 0.1
+    free_low, free_high = ratio(sample, right, np.ones(60)).share_interval()
+    assert free_high - free_low < 0.1
+
+
+def test_an_interval_that_a_few_points_decide_is_known():
+    sample = Sample(np.zeros(200, int), np.ones(200), np.array([1e6]), np.array([1e6]))
+    wrong = np.array([3, 70])  # of 200
+    deciding = ratio(sample, np.arange(200)[:, None] >= wrong).deciding
+    assert 2.5 < deciding[0] < FEW < 50 < deciding[1]
+
+
+def test_a_point_of_a_large_stratum_decides_the_area_of_a_rare_class():
+    stratum = np.repeat([0, 1], [250, 30])
+    pixels = np.array([100_000, 2_000])
+    sample = Sample(stratum, np.ones(280), pixels, pixels.astype(float))
+    there = np.arange(280) > 248  # one point in the large stratum, all of the small one
+    assert ratio(sample, there).deciding[0] < 2
