@@ -8,10 +8,10 @@
 Beside OUT.npz stands the folder OUT with report.md: what was taken, what was dropped and why.
 """
 
-from labelling.legends import KNOWN
 from labelling.pipeline import label_stack
-from labelling.products import parse_product
 from labelling.rounds import ROUNDS, STEPS
+from stacks.product_legends import KNOWN
+from stacks.products import parse_product
 from utils.errors import run_main
 from utils.flags import Parser, add_reading_flags, whole_number
 

@@ -173,8 +173,8 @@ def main(words=None):
     if args["workers"]:
         start_fork_server("mapping.windows")
     # Takes seconds, in which the workers' process imports the same beside it.
-    from labelling.products import parse_product
     from mapping.pipeline import make_map
+    from stacks.products import parse_product
 
     keep_memory()
     args["products"] = [parse_product(text) for text in args.pop("product")]

@@ -154,9 +154,9 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
     product_legend: as `mapping.evidence.find_evidence` takes it.
     """
     try:
-        from labelling.products import parse_product
         from mapping.evidence import find_evidence
         from stacks.absent import open_for, with_absent
+        from stacks.products import parse_product
         from stacks.stack import pixel_at, read_series
     except ImportError as error:
         raise InputError(

@@ -1,7 +1,5 @@
 """Behind label.py: land cover products and a stack -> samples with a label for every month.
 
-legends     what the numbers of a product mean
-products    the products on the grid of the stack, window by window
 candidates  which pixels are worth reading
 evidence    what products and network say together of every month
 rounds      the networks that find the months, trained on what is known so far

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelling.products import ProductReader
+from stacks.products import ProductReader
 
 
 @dataclass(frozen=True)

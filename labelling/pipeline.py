@@ -9,12 +9,12 @@ from pyproj import Transformer
 from data_loader import Samples, save_samples
 from labelling.candidates import find_candidates, read_pixels
 from labelling.choose import choose
-from labelling.legends import common_legend, read_classes
-from labelling.products import find_products, with_lookup
 from labelling.report import write_report
 from labelling.rounds import ROUNDS, STEPS, find_months
 from stacks.absent import FEWEST as FEWEST_BANDS
 from stacks.absent import with_absent
+from stacks.product_legends import common_legend, read_classes
+from stacks.products import find_products, with_lookup
 from stacks.source import MissingBands
 from stacks.stack import open_stack
 from utils.bands import BANDS, NO_OBSERVATION, SHORTEST

@@ -13,16 +13,15 @@ it lasts, and must not become a change where the year of the product ends. A cha
 SWITCH_COST. The labels of all months are then decoded together.
 """
 
-import copy
 import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 import models
-from labelling.legends import read_classes
-from labelling.products import ProductReader, find_products, with_lookup
 from stacks.absent import with_absent
+from stacks.product_legends import read_classes
+from stacks.products import ProductReader, find_products, with_lookup
 from utils.bands import NO_OBSERVATION
 from utils.errors import InputError
 from utils.months import calendar_years
@@ -39,7 +38,7 @@ FEWEST = 200  # pixels with a class of a product
 
 @dataclass(frozen=True)
 class ProductEvidence:
-    """products: of labelling.products, with their lookups; trust (P,): the probability that each
+    """products: of stacks.products, with their lookups; trust (P,): the probability that each
     is right; years (T,): year of each month of the stack; classes: number of the network's.
     """
 
@@ -104,19 +103,16 @@ class ProductEvidence:
     def label(self, net, series, says, **how):
         """Labels (N, T), confidence (N, T), probabilities (N, K, T) of series with products.
 
-        says: (N, P) as `read` gives it; how: as `models.label` takes it. The network labels twice:
-        by itself, which tells the segments that the products speak of, and with the products.
+        says: (N, P) as `read` gives it; how: as `models.label` takes it. The labels by the network
+        alone tell the segments that the products speak of.
         """
-        alone, _ = models.label(net, series, **how)
-        cautious = copy.copy(net)
-        cost = max(SWITCH_COST, net.card.get("switch_cost", 0))
-        cautious.card = net.card | {"switch_cost": cost}
         return models.label(
-            cautious,
+            net,
             series,
             probabilities=True,
-            evidence=self.of_months(says, alone),
+            evidence=lambda rows, alone: self.of_months(says[rows], alone),
             temperature=self.temperature,
+            switch_cost=max(SWITCH_COST, net.card.get("switch_cost", 0)),
             **how,
         )
 

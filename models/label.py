@@ -45,6 +45,7 @@ def label(
     probabilities=False,
     evidence=None,
     temperature=1.0,
+    switch_cost=None,
     precision="auto",
     threads=None,
     batch_size=BATCH,
@@ -53,11 +54,12 @@ def label(
     """Return labels (N, T) int8 and confidence (N, T) float32 of series x, in one network pass.
 
     x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
-    Labels are decoded with the network's `switch_cost` (models/decode.py), 0 where it has none.
-    The confidence is the probability of the label.
+    Labels are decoded with `switch_cost` (models/decode.py). If not given it is the network's own,
+    0 where it has none. The confidence is the probability of the label.
     probabilities: also return those of all classes, (N, K, T) float32.
     evidence: (N, K, T) float32, log probabilities of the classes from elsewhere. They are added to
-        the network's scores. Labels, confidence and probabilities are those of the sum.
+        the network's scores. Labels, confidence and probabilities are those of the sum. Or a
+        function (slice of the series, their labels (n, T) by the network alone) that returns them.
     temperature: divides the network's scores first. Above 1 it trusts the network less.
     precision: float32, bfloat16, or auto: for long x a short measurement decides, and the logger
         `models.label` says which (level INFO); short x is labelled in float32.
@@ -65,7 +67,8 @@ def label(
     whole_batches: fill up the last batch, so that no bit depends on the number of series.
     """
     precision = chosen_precision(precision, net, x, threads)
-    n = len(x)
+    own_cost = net.card.get("switch_cost", 0)
+    cost, n = own_cost if switch_cost is None else switch_cost, len(x)
     answers = room_for_answers(n, classes_of(net), x.shape[-1], probabilities)
 
     @torch.inference_mode()
@@ -73,11 +76,8 @@ def label(
         rows = slice(start, min(start + batch_size, n))
         batch = filled_up(x[rows], batch_size) if whole_batches else x[rows]
         logits = logits_of(net, batch, precision)  # (B, K, T)
-        if temperature != 1:
-            logits = logits / temperature
-        if evidence is not None:
-            logits = with_evidence(logits, evidence[rows])
-        parts = answers_of(logits, net.card.get("switch_cost", 0), probabilities)
+        known = evidence_of(rows, evidence, logits, own_cost)
+        parts = answers_of(with_evidence(logits, known, temperature), cost, probabilities)
         for whole, part in zip(answers, parts):
             whole[rows] = part[: rows.stop - rows.start].cpu().numpy()  # without the filling
 
@@ -196,8 +196,24 @@ def logits_of(net, x, precision="float32"):
     return torch.cat(parts, dim=2).permute(2, 1, 0)
 
 
-def with_evidence(logits, evidence):
-    """Add evidence (B, K, T) to the scores of the first B series, the series innermost still."""
+def evidence_of(rows, evidence, logits, cost):
+    """Evidence (n, K, T) of the series `rows`, None where there is none. It may be a function of
+    the labels by the scores (B, K, T) alone, decoded with `cost`.
+    """
+    if not callable(evidence):
+        return None if evidence is None else evidence[rows]
+    alone = decode(logits, cost)[: rows.stop - rows.start]  # without the filling
+    return evidence(rows, alone.to(torch.int8).cpu().numpy())
+
+
+def with_evidence(logits, evidence, temperature):
+    """Add evidence (B, K, T), if any, to the scores over the temperature of the first B series, the
+    series innermost still.
+    """
+    if temperature != 1:
+        logits = logits / temperature
+    if evidence is None:
+        return logits
     evidence = torch.as_tensor(evidence, dtype=logits.dtype, device=logits.device)
     total = logits.permute(2, 1, 0).clone()  # (T, K, B)
     total[:, :, : len(evidence)].add_(evidence.permute(2, 1, 0))

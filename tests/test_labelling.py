@@ -34,10 +34,10 @@ from labelling.candidates import (
 )
 from labelling.choose import choose
 from labelling.evidence import SWITCH_COST, month_probabilities, product_evidence
-from labelling.legends import KNOWN, find_legend, read_classes
 from labelling.pipeline import label_stack
-from labelling.products import find_products, with_lookup
 from labelling.rounds import ONE_MONTH, labels_from_years, trained
+from stacks.product_legends import KNOWN, find_legend, read_classes
+from stacks.products import find_products, with_lookup
 from stacks.stack import open_stack
 from utils.bands import BANDS
 from utils.errors import InputError
@@ -368,6 +368,9 @@ def spoilt(folder, kind):
     if kind == "unknown_classes":
         write_product(path, codes + 3)
         return path, "classes 13, 33"
+    if kind == "large_codes":
+        write_product(path, codes.astype(np.int32) + 70_000)
+        return path, "classes 70010, 70030"
     if kind == "one_class":
         write_product(path, np.full_like(codes, 40))
         return path, "all pixels are cropland"
@@ -392,6 +395,7 @@ def spoilt(folder, kind):
     [
         "elsewhere",
         "unknown_classes",
+        "large_codes",
         "one_class",
         "no_crs",
         "empty",

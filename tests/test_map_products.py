@@ -139,6 +139,22 @@ def test_a_network_that_knows_nothing_of_the_land_is_tempered():
     assert evidence.most_likely(scores, says[:, None]).temperature == max(TEMPERATURES)
 
 
+def test_a_map_with_products_runs_the_network_once_and_goes_by_its_own_segments():
+    net = TakesCropForGrass().eval()
+    net.card = {"legend": URBAN, "switch_cost": 1.0}
+    series = reflectance(land())[:, :, 12:20, 12:20].reshape(36, 10, -1).transpose(2, 1, 0)
+    says = np.full((len(series), 1), 5, np.int8)
+    evidence = ProductEvidence((_Year(2020),), (0.8,), 2019 + np.arange(36) // 12, 6)
+    alone = models.label(net, series)[0]
+    net.card["switch_cost"] = 6.0
+    known = evidence.of_months(says, alone)
+    twice = models.label(net, series, evidence=known, temperature=evidence.temperature)
+    net.card["switch_cost"], calls = 1.0, []
+    net.register_forward_hook(lambda *_: calls.append(1))
+    once = evidence.label(net, series, says, batch_size=len(series), whole_batches=True)
+    assert np.array_equal(once[0], twice[0]) and len(calls) == 1
+
+
 class _Year:
     def __init__(self, year):
         self.year = year

@@ -216,8 +216,11 @@ def common_legend(legends):
 
 
 def lookup_of(product_legend, legend):
-    """Return (LARGEST_CODE + 1,) int8: code of the product -> class id, -1 = no class."""
-    lookup = np.full(LARGEST_CODE + 1, -1, np.int8)
+    """Return (LARGEST_CODE + 2,) int8: code of the product -> class id, -1 = no class.
+
+    The last one is of all other codes.
+    """
+    lookup = np.full(LARGEST_CODE + 2, -1, np.int8)
     for code, name in product_legend.codes.items():
         if name:
             lookup[code] = legend.names.index(name)

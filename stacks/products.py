@@ -12,12 +12,12 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
-from labelling.legends import LARGEST_CODE, ProductLegend, find_legend, lookup_of
+from stacks.product_legends import LARGEST_CODE, ProductLegend, find_legend, lookup_of
 from utils.errors import InputError
 from utils.months import calendar_years
 
 LOOK = 512  # side in pixels of the reduced view from which the codes of a product are read
-NOT_A_CODE = LARGEST_CODE  # where the product has no data
+NOT_A_CODE = -1  # where the product has no data
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def open_view(files, path, stack, resampling):
             resampling=resampling,
             src_nodata=raster.nodata,
             nodata=NOT_A_CODE,
-            dtype="uint16",
+            dtype="int32",  # a narrower type would turn large codes into others
             add_alpha=False,
         )
     )
@@ -206,5 +206,5 @@ class ProductReader:
                     f"{product.path}: cannot be read ({str(error).splitlines()[0]}); "
                     "the file is damaged or cut short"
                 ) from error
-            layer[:] = product.lookup[codes]
+            layer[:] = product.lookup[np.clip(codes, NOT_A_CODE, LARGEST_CODE + 1)]
         return out
