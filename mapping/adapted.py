@@ -45,7 +45,8 @@ def spread_series(stack, min_months):
     tiles = []
     for top in rows:
         for left in columns:
-            block = stack.read(slice(top, top + SIDE), slice(left, left + SIDE))  # (T, C, y, x)
+            down, across = slice(top, top + SIDE), slice(left, left + SIDE)
+            block = stack.read(down, across)  # (T, C, y, x)
             usable = observed(block).sum(axis=0) >= min_months
             tiles.append(block[:, :, usable])
     return np.concatenate(tiles, axis=2).transpose(2, 1, 0)

@@ -87,7 +87,8 @@ def describe(store, row_area, smallest, count):
     found = added_up(store, row_area, count)
     median = median_months(store, found)
     kept = np.flatnonzero(found.area >= smallest)
-    order = kept[np.lexsort((found.start[kept], found.first[kept]))]
+    by_month_and_place = np.lexsort((found.start[kept], found.first[kept]))
+    order = kept[by_month_and_place]
     number = np.full(count, -1, np.int32)
     number[order] = np.arange(len(order))
     renumber(store, number)
@@ -194,7 +195,8 @@ def following(store, pixels):
 
 def next_pairs(store, tile):
     """Event and next event of each change of a tile that another event follows."""
-    pixel, event = store.load(tile, "pixel"), store.load(tile, "event").astype(np.int64)
+    pixel = store.load(tile, "pixel")
+    event = store.load(tile, "event").astype(np.int64)
     kept = event >= 0
     pixel, event = pixel[kept], event[kept]
     order = np.argsort(pixel, kind="stable")  # the changes come month by month

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mapping.products import NO_CHANGE_COLOUR, REASONS, date_colours, from_to, yyyymm
+from mapping.products import LABELLED, NO_CHANGE_COLOUR, REASONS, date_colours, from_to, yyyymm
 from stacks.lonlat import ground_step
 
 LARGEST = 800  # pixels of a map's longer side in the figure; larger ones are thinned
@@ -49,7 +49,8 @@ def draw_figures(rasters, folder, products, rows):
 def largest_transitions(rows, products, listed=LISTED):
     """Transitions by area, the largest first: a list of Kind, the last one the rest."""
     by_kind = hectares_by_kind(rows, products["labels"].names)
-    order = sorted(by_kind, key=lambda code: (-sum(by_kind[code].values()), code))
+    total = {code: sum(dates.values()) for code, dates in by_kind.items()}
+    order = sorted(by_kind, key=lambda code: (-total[code], code))
     names, colours = products["labels"].names, products["from_to"].colours
     found = []
     for code in order[:listed]:
@@ -69,9 +70,8 @@ def hectares_by_kind(rows, names):
     by_kind = {}
     for row in rows:
         if row.kind == "transition":
-            dates = by_kind.setdefault(
-                from_to(class_of[row.from_class], class_of[row.to_class]), {}
-            )
+            code = from_to(class_of[row.from_class], class_of[row.to_class])
+            dates = by_kind.setdefault(code, {})
             dates[row.month] = dates.get(row.month, 0) + float(row.hectares)
     return by_kind
 
@@ -87,7 +87,8 @@ def draw_map(folder, products, transitions):
     dates = thinned(folder / "last_change.tif")
     kinds = thinned(folder / "from_to.tif")
     reason = thinned(folder / "reason.tif")
-    colour_of_date = {yyyymm(month): date_colours(len(months))(i) for i, month in enumerate(months)}
+    early_to_late = date_colours(len(months))
+    colour_of_date = {yyyymm(month): early_to_late(i) for i, month in enumerate(months)}
     colour_of_kind = {code: kind.colour for kind in transitions for code in kind.codes}
     unchanged = {0: NO_CHANGE_COLOUR}
     panels = (
@@ -172,16 +173,23 @@ def named_months(months, most):
     """Places and names of at most `most` months for an axis, spread evenly and Januaries among
     them.
     """
-    step = next((step for step in (1, 2, 3, 4, 6) if len(months) <= step * most), 12)
-    chosen = [i for i, month in enumerate(months) if (int(month[-2:]) - 1) % step == 0]
+    few_enough = (step for step in (1, 2, 3, 4, 6) if len(months) <= step * most)
+    step = next(few_enough, 12)
+    since_january = [int(month[-2:]) - 1 for month in months]
+    chosen = [i for i, number in enumerate(since_january) if number % step == 0]
     return chosen, [months[i] for i in chosen]
 
 
 def why_unlabelled(reason):
     """One line: which share of the area has no label, and why."""
-    shares = [(text, (reason == code).mean()) for code, text in enumerate(REASONS) if code]
-    shares = [f"{text} {share:.1%}" for text, share in shares if share]
-    return "No label (white): " + ", ".join(shares) if shares else "Every pixel has a label."
+    words = []
+    for code, text in enumerate(REASONS):
+        share = (reason == code).mean()
+        if code != LABELLED and share > 0:
+            words.append(f"{text} {share:.1%}")
+    if not words:
+        return "Every pixel has a label."
+    return "No label (white): " + ", ".join(words)
 
 
 def pixel_aspect(path):
@@ -196,13 +204,9 @@ def scale_bar(axis, path, shown):
     with rasterio.open(path) as raster:
         shape = raster.shape
         right, _ = ground_step(raster.transform, raster.crs.to_wkt(), shape)
-    metres = right * shape[1] / 4
-    length = max(
-        round_length
-        for power in range(7)
-        for n in (1, 2, 5)
-        if (round_length := n * 10**power) <= max(1, metres)
-    )
+    metres = max(1, right * shape[1] / 4)
+    round_lengths = [n * 10**power for power in range(7) for n in (1, 2, 5)]
+    length = max(each for each in round_lengths if each <= metres)
     pixels = length / right * shown[1] / shape[1]
     axis.plot(
         [0, pixels],

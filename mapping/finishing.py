@@ -35,7 +35,8 @@ def draw_up(out, parts, stack, planned, card, made):
     products = products_for(legend, stack.months, **also)
     filter_width = planned.settings["--filter"]
     drawing = drawing_of(parts, planned.windows, stack, len(legend), filter_width)
-    page, store = empty(parts / "page"), store_of(empty(parts / "changes"), stack.geobox.shape)
+    page = empty(parts / "page")
+    store = store_of(empty(parts / "changes"), stack.geobox.shape)
 
     def keep(tile, drawn):
         store.save(tile, **drawn.changes._asdict())

@@ -77,7 +77,8 @@ def neighbours(pixel, kind, month, width):
         for later in range(-APART, APART + 1):
             wanted = names[here] + step * MONTHS + later
             there = np.searchsorted(names, wanted).clip(max=len(names) - 1)
-            fits = (names[there] == wanted) & (kind[there] == kind[here])
+            is_there = names[there] == wanted
+            fits = is_there & (kind[there] == kind[here])
             pairs = np.stack([here[fits], there[fits]], axis=1)
             found.append(order[pairs])
     return np.concatenate(found)
@@ -106,7 +107,8 @@ def number_events(store, near, same):
     for tile in store.tiles:
         events = near[store.load(tile, "near")]
         twice[repeated(store.load(tile, "pixel"), events)] = True
-    used = np.zeros(len(twice) + same.max(initial=-1) + 1, bool)
+    of_one_month = same.max(initial=-1) + 1
+    used = np.zeros(len(twice) + of_one_month, bool)
     for tile in store.tiles:
         events = near[store.load(tile, "near")]
         of_month = len(twice) + same[store.load(tile, "same")]

@@ -111,7 +111,8 @@ def chosen_precision(out, asked, net, stack):
         return "float32"
     height, width = stack.geobox.shape
     rows = min(height, MEASURED_ROWS)
-    top, columns = (height - rows) // 2, min(width, WORTH_MEASURING // rows)
+    columns = min(width, WORTH_MEASURING // rows)
+    top = (height - rows) // 2
     block = stack.read(slice(top, top + rows), slice(0, columns))  # (T, C, y, x)
     series = block.reshape(*block.shape[:2], -1).transpose(2, 1, 0)
     series = with_absent(series, stack.bands, net.card["bands"])
@@ -166,13 +167,15 @@ def offset_steps(stack):
 
 def bytes_needed(stack, planned, n_classes):
     """Bytes of disk that the parts and the rasters made from them take at most."""
-    pixels, months = float(np.prod(stack.geobox.shape)), len(stack.months)
+    pixels = float(np.prod(stack.geobox.shape))
+    months = len(stack.months)
     years = 0 if planned.years is None else len(np.unique(planned.years)) * n_classes
     figures, page, shown = 2e6, 0, 0
     if planned.page:
         shown = 2 * planned.page.bytes(months, len(stack.bands))  # kept, and in the page
         page = 0.5 * pixels * months
-    return figures + page + shown + pixels * (3.5 * months + 40 + 2.5 * years)
+    of_pixel = 3.5 * months + 40 + 2.5 * years
+    return figures + page + shown + pixels * of_pixel
 
 
 def used_weights(parts, weights, net, stack, planned):

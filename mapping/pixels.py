@@ -62,11 +62,12 @@ def draw_window(drawing, window):
     months = len(drawing.months)
     labels = area[:months].view(np.int8)  # 255 becomes -1
     filtered = spatial_majority_filter(labels, drawing.filter_width) if halo else labels
-    inner = (slice(None), slice(top, top + window.height), slice(left, left + window.width))
+    down, across = slice(top, top + window.height), slice(left, left + window.width)
+    inner = (slice(None), down, across)
     monthly = monthly_confidence(area[months : 2 * months], labels, filtered)[inner]
     labels = filtered[inner]
-    single = (area[2 * months + i, *inner[1:]][None] for i in range(4))
-    confidence, reason, second, unfamiliar = single
+    single = area[2 * months : 2 * months + 4][inner]
+    confidence, reason, second, unfamiliar = single[:, None]
     changes = changes_of(labels, monthly)
     rasters = {
         "labels": labels.view(np.uint8),
@@ -98,9 +99,11 @@ def changes_of(labels, monthly):
     slowly, where some months only are labelled.
     """
     flat = labels.reshape(len(labels), -1)
-    before, pixel = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), flat.shape[1])
-    sure = change_confidence(monthly.reshape(flat.shape), pixel, before + 1)
-    return Changes(pixel, before + 1, flat[before, pixel], flat[before + 1, pixel], sure)
+    changed = np.flatnonzero(flat[1:] != flat[:-1])
+    before, pixel = np.divmod(changed, flat.shape[1])
+    month = before + 1
+    sure = change_confidence(monthly.reshape(flat.shape), pixel, month)
+    return Changes(pixel, month, flat[before, pixel], flat[month, pixel], sure)
 
 
 def change_confidence(monthly, pixel, month):
@@ -113,8 +116,9 @@ def change_confidence(monthly, pixel, month):
     order = np.lexsort((month, pixel))
     pixel, month = pixel[order], month[order]
     same = pixel[1:] == pixel[:-1]  # the change before it is of the same pixel
-    start = np.concatenate([[0], np.where(same, month[:-1], 0)])[: len(pixel)]
-    stop = np.concatenate([np.where(same, month[1:], len(monthly)), [len(monthly)]])[: len(pixel)]
+    start, stop = np.zeros_like(month), np.full_like(month, len(monthly))
+    start[1:][same] = month[:-1][same]
+    stop[:-1][same] = month[1:][same]
     before = mean_of_months(monthly, pixel, np.maximum(start, month - BESIDE), month)
     after = mean_of_months(monthly, pixel, month, np.minimum(stop, month + BESIDE))
     found = np.empty(len(pixel), np.uint8)
@@ -126,8 +130,9 @@ def mean_of_months(monthly, pixel, start, stop):
     """Mean over the months start .. stop (excluded), at most BESIDE of them, for each pixel."""
     total = np.zeros(len(pixel), np.float32)
     for step in range(BESIDE):
-        inside = start + step < stop
-        total[inside] += monthly[start[inside] + step, pixel[inside]]
+        at = start + step
+        inside = at < stop
+        total[inside] += monthly[at[inside], pixel[inside]]
     return total / (stop - start)
 
 

@@ -4,6 +4,8 @@ The polygons are made as Well-Known Binary, the form in which a GeoPackage keeps
 of a restless map have one pixel. Their squares are made all at once.
 """
 
+from itertools import product
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -114,7 +116,8 @@ def polygons_of(store, total, transform):
         event = event[kept]
         single = total[event] == 1
         larger = ~single
-        squares = square_polygons(row[single] + tile.top, column[single] + tile.left, transform)
+        rows, columns = row[single] + tile.top, column[single] + tile.left
+        squares = square_polygons(rows, columns, transform)
         np.add.at(seen, event[larger], np.int32(1))
         for number, piece in pieces_of(row[larger], column[larger], event[larger], tile):
             waiting.setdefault(number, []).append(piece)
@@ -132,8 +135,9 @@ def square_polygons(row, column, transform):
     found["order"] = found["polygon_order"] = LITTLE_ENDIAN
     found["type"], found["polygons"] = MULTIPOLYGON, 1
     found["polygon_type"], found["rings"], found["corners"] = POLYGON, 1, 5
-    right, down = np.array([1, 1, 0, 0, 1]), np.array([0, 1, 1, 0, 0])
-    found["xy"] = on_the_ground(column[:, None] + right, row[:, None] + down, transform)
+    x = column[:, None] + [1, 1, 0, 0, 1]
+    y = row[:, None] + [0, 1, 1, 0, 0]
+    found["xy"] = on_the_ground(x, y, transform)
     fixed = pa.binary(SQUARE.itemsize)
     buffers = [None, pa.py_buffer(found)]
     return pa.Array.from_buffers(fixed, len(found), buffers).cast(pa.binary())
@@ -142,7 +146,9 @@ def square_polygons(row, column, transform):
 def on_the_ground(x, y, transform):
     """Coordinates (..., 2) in the CRS of the map of places in pixels of the area."""
     a, b, c, d, e, f = list(transform)[:6]
-    return np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1)
+    east = a * x + b * y + c
+    north = d * x + e * y + f
+    return np.stack([east, north], axis=-1)
 
 
 def pieces_of(row, column, event, tile):
@@ -150,7 +156,7 @@ def pieces_of(row, column, event, tile):
     while len(event):  # changes of one pixel lie upon each other: one a layer
         _, index = np.unique(row * tile.width + column, return_index=True)
         yield from outlines(row[index], column[index], event[index], tile)
-        row, column, event = (np.delete(values, index) for values in (row, column, event))
+        row, column, event = np.delete([row, column, event], index, axis=1)
 
 
 def outlines(row, column, event, tile):
@@ -199,7 +205,8 @@ class Words:
         self.classes = pa.array(names, pa.string())
         self.months = pa.array([str(month) for month in months], pa.string())
         self.dates = pa.array(months.astype("datetime64[D]"))
-        self.changes = pa.array([f"{old}{ARROW}{new}" for old in names for new in names])
+        pairs = product(names, names)
+        self.changes = pa.array([f"{old}{ARROW}{new}" for old, new in pairs])
 
     def change(self, events):
         """Text of each transition, such as 'woodland → bare soil'."""
@@ -210,7 +217,9 @@ class Words:
 def fields_of(events, rows, words):
     """The fields of some of the events, by their numbers: name -> array."""
     some = Events(*(values[rows] for values in events))
-    first, median, last = (pa.array(month) for month in (some.first, some.median, some.last))
+    first = pa.array(some.first)
+    median = pa.array(some.median)
+    last = pa.array(some.last)
     return {
         "event": rows + 1,
         "from_class": words.classes.take(pa.array(some.from_class)),

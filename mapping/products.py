@@ -8,6 +8,7 @@ itself.
 """
 
 from dataclasses import dataclass, field
+from itertools import permutations
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -85,7 +86,8 @@ def products_for(legend, months, *, probabilities=False, unfamiliar=False):
 
 def class_products(legend, months):
     """The rasters whose values are classes."""
-    names, colours = dict(enumerate(legend.names)), dict(enumerate(legend.colours))
+    names = dict(enumerate(legend.names))
+    colours = dict(enumerate(legend.colours))
     bands = tuple(str(month) for month in months)
     second = "second most probable class of the month with the lowest probability of its label"
     return (
@@ -96,18 +98,14 @@ def class_products(legend, months):
 
 def change_products(legend, months):
     """The rasters that say how often, when, and from what to what a pixel changed."""
-    dates = {
-        yyyymm(month): (str(month), to_hex(date_colours(len(months))(i)))
-        for i, month in enumerate(months)
-    }
-    pairs = [(i, j) for i in range(len(legend)) for j in range(len(legend)) if i != j]
-    kinds = {
-        from_to(i, j): (
-            f"{legend.names[i]} to {legend.names[j]}",
-            transition_colour(legend, i, j),
-        )
-        for i, j in pairs
-    }
+    early_to_late = date_colours(len(months))
+    dates = {}
+    for i, month in enumerate(months):
+        dates[yyyymm(month)] = str(month), to_hex(early_to_late(i))
+    kinds = {}
+    for i, j in permutations(range(len(legend)), 2):
+        name = f"{legend.names[i]} to {legend.names[j]}"
+        kinds[from_to(i, j)] = name, transition_colour(legend, i, j)
     counts = {i: count_entry(i) for i in range(1, min(len(months), 24))}
     when = "month of the {} change, YYYYMM: first month of the new class"
     what = "last transition: from-class x 100 + to-class, + 1 each"
@@ -132,7 +130,8 @@ def doubt_products():
 def unfamiliar_product():
     """The raster that says how unlike the training series a pixel is."""
     meaning = "percent; above 100 unlike 99 of 100 series that the network was trained on"
-    colours = {i: to_hex(colormaps["cividis"](min(i / 200, 1.0))) for i in range(251)}
+    dark_to_bright = colormaps["cividis"]
+    colours = {i: to_hex(dark_to_bright(min(i / 200, 1.0))) for i in range(251)}
     return Product("unfamiliar", "uint8", 255, ("unfamiliar",), meaning, colours)
 
 
@@ -183,7 +182,8 @@ def transition_colour(legend, from_class, to_class):
     """The hue of what the land became; darker to lighter by what it was, in the legend's order."""
     others = [k for k in range(len(legend)) if k != to_class]
     place = others.index(from_class) / max(1, len(others) - 1)  # 0 darkest, 1 lightest
-    colour, towards = np.array(to_rgb(legend.colours[to_class])), float(place > 0.5)
+    colour = np.array(to_rgb(legend.colours[to_class]))
+    towards = float(place > 0.5)  # white, or black
     return to_hex(colour + (towards - colour) * abs(place - 0.5) * 1.2)
 
 
@@ -224,8 +224,11 @@ def colour_table(product):
     """value -> (red, green, blue, alpha), every value that the type can hold; those without a
     meaning transparent.
     """
-    table = {value: (0, 0, 0, 0) for value in range(np.iinfo(product.dtype).max + 1)}
-    return table | {value: (*rgb(colour), 255) for value, colour in product.colours.items()}
+    highest = np.iinfo(product.dtype).max
+    table = {value: (0, 0, 0, 0) for value in range(highest + 1)}
+    for value, colour in product.colours.items():
+        table[value] = (*rgb(colour), 255)
+    return table
 
 
 def rgb(colour):

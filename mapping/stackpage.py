@@ -31,7 +31,8 @@ def make_stack_page(
 
     Arguments as in `mapping.pipeline.make_map`. Returns the folder. Raises InputError.
     """
-    out = Path(out or Path("maps") / f"{Path(stack).resolve().stem}-stack")
+    name = Path(stack).resolve().stem
+    out = Path(out or Path("maps") / f"{name}-stack")
     reading = {"first_month": first_month, "scale": scale, "nodata": nodata, "offset": offset}
     try:
         opened = open_stack(stack, **reading)
@@ -49,7 +50,8 @@ def make_stack_page(
         thinning = thinning_of(opened.geobox.shape, opened.bands, curves)
         work = out / PARTS
         shutil.rmtree(work, ignore_errors=True)  # of an earlier try
-        check_space(out, 4e6 + 3 * thinning.bytes(len(opened.months), len(opened.bands)))
+        shown = thinning.bytes(len(opened.months), len(opened.bands))
+        check_space(out, 4e6 + 3 * shown)
         keep_reflectances(opened, thinning, work / "shown")
         folder = work / "finished"
         said = write_reflectances(open_store(work / "shown"), thinning, folder / "page")

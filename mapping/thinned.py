@@ -65,7 +65,9 @@ def thin(block, window, thinning):
 
 def picked(window, step):
     """Slices of the rows and columns of a window that every `step`-th pixel of the area takes."""
-    return slice(-window.top % step, None, step), slice(-window.left % step, None, step)
+    rows = slice(-window.top % step, None, step)
+    columns = slice(-window.left % step, None, step)
+    return rows, columns
 
 
 def create_store(folder, months, bands, thinning):
@@ -93,15 +95,18 @@ def save_shown(folder, window, thinning, shown):
         if not values.size:
             continue
         whole = np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "r+")
-        top, left = -(-window.top // step), -(-window.left // step)
-        whole[:, :, top : top + values.shape[2], left : left + values.shape[3]] = values
+        top = -(-window.top // step)
+        left = -(-window.left // step)
+        height, width = values.shape[2:]
+        whole[:, :, top : top + height, left : left + width] = values
         whole.flush()
 
 
 def open_store(folder):
     """Shown of the whole area, read from disk where it is looked at."""
     folder = Path(folder)
-    return Shown(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in Shown._fields))
+    files = [folder / f"{name}.npy" for name in Shown._fields]
+    return Shown(*(np.load(file, mmap_mode="r") for file in files))
 
 
 def observed(values):

@@ -27,11 +27,12 @@ def fingerprint(path):
     name shows.
     """
     path = Path(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    inside = path.rglob("*") if path.is_dir() else [path]
     digest = hashlib.sha256()
-    for file in files:
+    for file in sorted(file for file in inside if file.is_file()):
         state = file.stat()
-        digest.update(f"{file.relative_to(path)} {state.st_size} {state.st_mtime_ns}\n".encode())
+        line = f"{file.relative_to(path)} {state.st_size} {state.st_mtime_ns}\n"
+        digest.update(line.encode())
     return digest.hexdigest()
 
 
@@ -138,7 +139,8 @@ def load_area(parts, windows, window, *, halo):
         starts = covering(sorted(windows[top]), columns.start, columns.stop)
         pieces = [load_piece(parts, windows[top][left], rows, columns) for left in starts]
         lines.append(np.concatenate(pieces, axis=2))
-    return np.concatenate(lines, axis=1), (window.top - rows.start, window.left - columns.start)
+    begins = window.top - rows.start, window.left - columns.start
+    return np.concatenate(lines, axis=1), begins
 
 
 def covering(starts, start, stop):

@@ -104,7 +104,8 @@ def write_reflectances(store, thinning, page):
         if thinning.red_green_blue:
             low, high = stretch(store.colour)
             seen = {}
-            tiles = windows_of(thinned_shape(thinning, thinning.colour), (TILE, TILE))
+            shape = thinned_shape(thinning, thinning.colour)
+            tiles = windows_of(shape, (TILE, TILE))
             draw = stream(workers, lambda tile: write_colour(store, page, tile, low, high), tiles)
             for tile, months in draw:
                 seen[f"{tile.top // TILE}_{tile.left // TILE}"] = months
@@ -114,7 +115,8 @@ def write_reflectances(store, thinning, page):
 
 def stretch(colour):
     """Reflectances that become black and white, from a sample of the pixels."""
-    step = max(1, int((colour[0, 0].size / 2**14) ** 0.5))
+    pixels_for_each = colour[0, 0].size / 2**14
+    step = max(1, int(pixels_for_each**0.5))
     sample = np.asarray(colour[:, :, ::step, ::step])
     seen = sample[sample > NO_OBSERVATION]
     if not len(seen):
@@ -135,11 +137,10 @@ def write_colour(store, page, tile, low, high):
         seen = values.min(axis=0) > NO_OBSERVATION
         there += "1" if seen.any() else "0"
         if seen.any():
-            picture = np.where(seen, grey[values.view(np.uint16)], NOT_SEEN).astype(np.uint8)
-            file = folder / f"{month}.jpg"
-            Image.fromarray(picture.transpose(1, 2, 0)).save(
-                file, quality=JPEG_QUALITY, subsampling=0
-            )
+            bright = grey[values.view(np.uint16)]
+            picture = np.where(seen, bright, NOT_SEEN).astype(np.uint8)
+            image = Image.fromarray(picture.transpose(1, 2, 0))
+            image.save(folder / f"{month}.jpg", quality=JPEG_QUALITY, subsampling=0)
     return there
 
 
@@ -148,8 +149,9 @@ def grey_of(low, high):
     each pixel.
     """
     reflectance = np.arange(2**16, dtype=np.uint16).view(np.int16)
-    share = ((reflectance - low) / (high - low)).clip(0, 1) ** GAMMA
-    return np.rint(share * 255).astype(np.uint8)
+    share = (reflectance - low) / (high - low)
+    bright = share.clip(0, 1) ** GAMMA
+    return np.rint(bright * 255).astype(np.uint8)
 
 
 def write_curves(store, page, block):
@@ -159,7 +161,8 @@ def write_curves(store, page, block):
     values[values == NO_OBSERVATION] = np.nan
     low, high = band_range(values)
     scale = np.maximum(high - low, 1)[:, None, None]
-    codes = np.rint((values - low[:, None, None]) / scale * STEPS)
+    above = values - low[:, None, None]
+    codes = np.rint(above / scale * STEPS)
     codes = np.where(np.isnan(values), NONE, codes).astype(np.uint8)
     name = f"curves/{block.top // BLOCK}_{block.left // BLOCK}"
     value = {"low": low.tolist(), "high": (low + scale[:, 0, 0]).tolist(), "width": block.width}
@@ -183,7 +186,8 @@ def band_range(values):
 def write_front(folder, said):
     """Write index.html and the files of the page into `folder`; said: what data.js holds."""
     page = Path(folder) / "page"
-    copy_files(page, [FILES / "page.css", *(FILES / f"{name}.js" for name in SCRIPTS)])
+    scripts = [FILES / f"{name}.js" for name in SCRIPTS]
+    copy_files(page, [FILES / "page.css", *scripts])
     (Path(folder) / "index.html").write_bytes((FILES / "page.html").read_bytes())
     write_script(page / "data.js", "data", said)
 

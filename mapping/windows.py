@@ -94,7 +94,8 @@ def window_size(stack):
     A window holds at most LARGEST pixels at 48 months, fewer where the series are longer.
     """
     size = [min(pair) for pair in zip(stack.source.chunk, stack.geobox.shape)]
-    usual, largest = (int(pixels * 48 / len(stack.months)) for pixels in (USUAL, LARGEST))
+    longer = 48 / len(stack.months)
+    usual, largest = int(USUAL * longer), int(LARGEST * longer)
     if np.prod(size) > largest:  # chunks too large: cut them into pieces, of full width if it fits
         width = min(size[1], largest)
         return max(1, largest // width), width
@@ -130,8 +131,15 @@ def label_window(job, window):
     block = job.stack.read(rows, columns)  # (T, C, y, x)
     says = job.products.read(job.stack, rows, columns) if job.products else None
     found, reason = label_block(job, block, says)
-    layers = [found.labels.view(np.uint8), found.monthly, found.confidence[None]]  # -1 becomes 255
-    layers += [reason[None], found.second[None], found.unfamiliar[None], found.yearly]
+    layers = (
+        found.labels.view(np.uint8),  # -1 becomes 255
+        found.monthly,
+        found.confidence[None],
+        reason[None],
+        found.second[None],
+        found.unfamiliar[None],
+        found.yearly,
+    )
     shown = thin(block, window, job.page) if job.page else None
     if next(WINDOWS_DONE) % TIDY_EVERY == 0:
         give_back_memory()
@@ -146,7 +154,9 @@ def label_block(job, block, says=None):
     """
     months, bands, height, width = block.shape
     # -32768 is the smallest of all: a month's lowest band tells whether every band was seen.
-    observed = sum((month.min(axis=0) != NO_OBSERVATION).astype(np.uint16) for month in block)
+    observed = np.zeros((height, width), np.uint16)
+    for month in block:
+        observed += month.min(axis=0) != NO_OBSERVATION
     reason = np.where(observed < job.min_months, TOO_FEW, LABELLED)
     reason = np.where(observed == 0, NO_DATA, reason).astype(np.uint8).ravel()
     usable = np.flatnonzero(reason == LABELLED)
@@ -170,7 +180,8 @@ def spread_out(found, usable, pixels):
     whole = []
     for values in found:
         empty = -1 if values.dtype == np.int8 else 255
-        spread = np.full((*values.shape[:-1], pixels), empty, values.dtype)
+        shape = (*values.shape[:-1], pixels)
+        spread = np.full(shape, empty, values.dtype)
         spread[..., usable] = values
         whole.append(spread)
     return Labelled(*whole)
@@ -185,11 +196,11 @@ def run_network(job, series, says=None):
         net = load_network(job.weights, job.digest, job.device)
         threads = job.threads or threads_of_worker()
         size = AT_ONCE * BATCH * threads
-        parts = [slice(start, start + size) for start in range(0, max(1, len(series)), size)]
-        some = [says if says is None else says[part] for part in parts]
-        found = [
-            label_part(job, net, series[part], threads, each) for part, each in zip(parts, some)
-        ]
+        found = []
+        for start in range(0, max(1, len(series)), size):
+            part = slice(start, start + size)
+            said = says if says is None else says[part]
+            found.append(label_part(job, net, series[part], threads, said))
     return Labelled(*(np.concatenate(values, axis=-1) for values in zip(*found)))
 
 
@@ -220,7 +231,8 @@ def unfamiliar_percent(net, series):
     found = unfamiliarity(net, series)
     if found is None:
         return np.full(len(series), 255, np.uint8)
-    return np.nan_to_num(np.rint(100 * found).clip(0, 250), nan=255).astype(np.uint8)
+    whole = np.rint(100 * found).clip(0, 250)
+    return np.nan_to_num(whole, nan=255).astype(np.uint8)
 
 
 def second_class(labels, sure, probabilities):
@@ -229,7 +241,8 @@ def second_class(labels, sure, probabilities):
     labels, sure: (N, T); probabilities (N, K, T). A joint decoding may choose a label that is not
     the most probable one of its month: then the most probable one is the second.
     """
-    rows, doubtful = np.arange(len(labels)), sure.argmin(axis=1) if len(sure) else []
+    rows = np.arange(len(labels))
+    doubtful = sure.argmin(axis=1) if len(sure) else []
     there = probabilities[rows, :, doubtful]  # (N, K)
     there[rows, labels[rows, doubtful]] = -1
     return there.argmax(axis=1).astype(np.uint8)
@@ -239,7 +252,10 @@ def yearly_means(probabilities, years):
     """Mean probabilities (Y K, N) uint8 percent of each class in each year; years None: Y = 0."""
     if years is None:
         return np.empty((0, len(probabilities)), np.uint8)
-    means = [probabilities[:, :, years == year].mean(axis=2).T for year in np.unique(years)]
+    means = []
+    for year in np.unique(years):
+        of_year = probabilities[:, :, years == year]
+        means.append(of_year.mean(axis=2).T)
     return percent(np.concatenate(means))
 
 
