@@ -19,35 +19,23 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+from benchmarks.table_forms import NAMES
 from data_loader import load_samples, save_samples, split_samples
 from utils.errors import run_main
 from utils.files import written_whole
-from utils.flags import Parser, whole_number
+from utils.flags import Parser, names, whole_number
 
 HERE = Path(__file__).parent
 ADAPTED = "-adapted"  # ends the name of a run that was fitted to its test series
 PAPER = ("fcn",)  # trained as published; the others by the modern recipe
 WHICH = ["data", "split", "network", "seed"]  # tells a row from any other
 FACTS = ("parameters", "best_epoch", "epochs", "cpu_minutes")  # of the training
-SCORES = (
-    "OA",
-    "mIoU",
-    "sequence_accuracy",
-    "spatial_F1",
-    "temporal_F1",
-    "spatial_change_F1",
-    "temporal_change_F1",
-)
-
-
-def names(text):
-    """'a,b' -> ['a', 'b']."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+SCORES = tuple(NAMES)
 
 
 def seeds(text):
     """'0,1' -> [0, 1]."""
-    return [whole_number(at_least=0)(part) for part in names(text)]
+    return [whole_number(at_least=0)(part) for part in names(text) or ()]
 
 
 def make_parser():

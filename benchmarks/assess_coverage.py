@@ -137,12 +137,8 @@ def checked(true):
     kinds = {key: row.value for key, row in true.items() if key[0] == "areas"}
     kinds = {name: area for (_, name), area in kinds.items() if " to " in name}
     common = sorted(kinds, key=kinds.get, reverse=True)[:COMMON]
-    wanted = [name.removeprefix(AREA) for name in common]
-    return [
-        (kind, name)
-        for kind, name in true
-        if " to " not in name or any(name.endswith(end) for end in wanted)
-    ]
+    wanted = tuple(name.removeprefix(AREA) for name in common)
+    return [(kind, name) for kind, name in true if " to " not in name or name.endswith(wanted)]
 
 
 def coverage(name, points, samples, seed):

@@ -12,6 +12,7 @@ import io
 import re
 import sys
 import tokenize
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
@@ -58,12 +59,12 @@ def main():
 def python_files(tree):
     """All Python files of a tree but those of hidden folders and of environments."""
     hidden = re.compile(r"^\.|^venv$|^__pycache__$|^runs$")
-    found = sorted(tree.rglob("*.py"))
-    return [
-        path
-        for path in found
-        if not any(hidden.match(part) for part in path.relative_to(tree).parts)
-    ]
+    found = []
+    for path in sorted(tree.rglob("*.py")):
+        parts = path.relative_to(tree).parts
+        if not any(hidden.match(part) for part in parts):
+            found.append(path)
+    return found
 
 
 def file_counts(path):
@@ -101,10 +102,11 @@ def code_lines(text, nodes):
 
 def print_sums(name, counts):
     """One line for a part of the tree."""
-    total = {
-        what: sum(each[what] for each in counts) for what in ("lines", "code", "nodes", "long")
-    }
-    functions = [length for each in counts for length, _ in each["functions"]]
+    total = Counter()
+    functions = []
+    for each in counts:
+        total.update({what: each[what] for what in ("lines", "code", "nodes", "long")})
+        functions += [length for length, _ in each["functions"]]
     print(
         f"{name}: {len(counts)} files, {total['code']} code lines, "
         f"{total['nodes'] / max(total['code'], 1):.2f} syntax nodes per code line, "

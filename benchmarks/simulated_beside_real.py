@@ -178,20 +178,11 @@ def make_parser():
     files.add_argument(
         "--data", type=Path, default=ROOT / "dataset" / "urban.npz", help="the simulated set"
     )
-    table = ROOT / "benchmarks" / "simulated_beside_real.csv"
-    files.add_argument(
-        "--table",
-        type=Path,
-        default=table,
-        help="table to write",
-    )
-    picture = ROOT / "img" / "simulated_beside_real.png"
-    files.add_argument(
-        "--figure",
-        type=Path,
-        default=picture,
-        help="figure to write",
-    )
+    name = "simulated_beside_real"
+    table = ROOT / "benchmarks" / f"{name}.csv"
+    picture = ROOT / "img" / f"{name}.png"
+    files.add_argument("--table", type=Path, default=table, help="table to write")
+    files.add_argument("--figure", type=Path, default=picture, help="figure to write")
     return parser
 
 

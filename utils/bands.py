@@ -25,7 +25,8 @@ def select_bands(path, samples, wanted, absent_bands="error"):
             f"{path}: band {', '.join(lacking)} not in it ({len(samples.bands)} bands found); "
             f"it has {', '.join(samples.bands)}"
         )
-    x = np.full((len(samples), len(wanted), samples.x.shape[2]), np.nan, np.float32)
+    shape = (len(samples), len(wanted), samples.x.shape[2])
+    x = np.full(shape, np.nan, np.float32)
     for place, band in enumerate(wanted):
         if band not in lacking:
             x[:, place] = samples.x[:, samples.bands.index(band)]

@@ -140,7 +140,8 @@ def _previous(labels):
         filled = previous[part]
         if (filled[:, 1:] < 0).any():
             for month in range(1, filled.shape[1]):
-                np.copyto(filled[:, month], filled[:, month - 1], where=filled[:, month] < 0)
+                here, before = filled[:, month], filled[:, month - 1]
+                np.copyto(here, before, where=here < 0)
     return previous
 
 
@@ -173,7 +174,8 @@ def _majority(labels, width, axes):
 def _window_sum(values, width, axis):
     """Return the sum over a window centred on each element, cut at the ends."""
     total = values.copy()
-    source, target = np.moveaxis(values, axis, 0), np.moveaxis(total, axis, 0)
+    source = np.moveaxis(values, axis, 0)
+    target = np.moveaxis(total, axis, 0)
     for shift in range(1, min(width // 2, len(source) - 1) + 1):
         target[shift:] += source[:-shift]
         target[:-shift] += source[shift:]

@@ -19,7 +19,9 @@ def check_arrays(path, samples):
     """
     if not is_dataclass(samples):
         raise InputError(f"{path}: its reader returned {type(samples).__name__}; expected Samples")
-    x, y, months = np.asarray(samples.x), np.asarray(samples.y), np.asarray(samples.months)
+    x = np.asarray(samples.x)
+    y = np.asarray(samples.y)
+    months = np.asarray(samples.months)
     if x.ndim != 3:
         raise InputError(f"{path}: x of shape {x.shape} found; expected (samples, bands, months)")
     n, n_bands, steps = x.shape

@@ -81,7 +81,8 @@ def new_folder(parent, name, *, taken=lambda name: False):
     taken: says for a name that it is taken elsewhere, for example by a file of weights.
     """
     parent = Path(parent)
-    number = 1 + max((_number_of(path.name, name) for path in _entries(parent)), default=0)
+    used = [_number_of(path.name, name) for path in _entries(parent)]
+    number = 1 + max(used, default=0)
     while True:
         candidate = name if number == 1 else f"{name}-{number}"
         number += 1

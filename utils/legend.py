@@ -51,9 +51,8 @@ def legend_for(names):
     known = {OTHER_CLASS: OTHER_COLOUR}
     for legend in (COAST, URBAN):
         known.update(zip(legend.names, legend.colours))
-    spare = [
-        colour for colour in SPARE_COLOURS if colour not in {known.get(name) for name in names}
-    ]
+    used = {known.get(name) for name in names}
+    spare = [colour for colour in SPARE_COLOURS if colour not in used]
     colours = [known.get(name) or spare[i % len(spare)] for i, name in enumerate(names)]
     return Legend(names, tuple(colours))
 
@@ -71,7 +70,8 @@ def merge_classes(legend, chosen):
         )
     rest = [name for name in legend.names if name not in chosen]
     names = tuple(chosen) + ((OTHER_CLASS,) if rest else ())
-    new_id = [names.index(name) if name in chosen else len(chosen) for name in legend.names]
+    other = len(chosen)
+    new_id = [names.index(name) if name in chosen else other for name in legend.names]
     return legend_for(names), new_id
 
 

@@ -49,4 +49,6 @@ def shifted(first, second, months):
     """Return parts of two (T, N) arrays as views: the second's rows are `months` later."""
     keep = max(len(first) - abs(months), 0)
     early, late = slice(0, keep), slice(len(first) - keep, None)
-    return (first[early], second[late]) if months >= 0 else (first[late], second[early])
+    if months < 0:
+        return first[late], second[early]
+    return first[early], second[late]

@@ -185,7 +185,9 @@ def _scores_of_counts(counts):
 
 def _class_scores(table):
     """Return recall, F1 and IoU of each class from a table (K, K + 1)."""
-    right, true, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)[:-1]
+    right = np.diag(table)
+    true = table.sum(axis=1)
+    predicted = table.sum(axis=0)[:-1]
     return (
         ratio(right, true),
         ratio(2 * right, true + predicted),
@@ -197,7 +199,9 @@ def _monthly_scores(table):
     recall, f1, iou = _class_scores(table)
     months, right = table.sum(), np.diag(table)
     agreement = right.sum() / months
-    chance = (table.sum(axis=1) * 1.0 * table.sum(axis=0)[:-1]).sum() / months**2
+    true = table.sum(axis=1) * 1.0  # whole numbers could overflow
+    predicted = table.sum(axis=0)[:-1]
+    chance = (true * predicted).sum() / months**2
     return {
         "OA": agreement,
         "AA": mean_of_known(recall),

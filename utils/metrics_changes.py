@@ -74,5 +74,6 @@ def _codes(labels, classes):
     """Return from-class * K + to-class at change months, and -1 elsewhere: (N, T)."""
     found = transitions(labels)
     codes = np.full(labels.shape, -1, np.int32)
-    codes[found.series, found.month] = found.from_class.astype(np.int32) * classes + found.to_class
+    transition = found.from_class.astype(np.int32) * classes + found.to_class
+    codes[found.series, found.month] = transition
     return codes

@@ -46,8 +46,11 @@ def in_labelled_months(true, predicted):
 
 def ratio(part, whole):
     """Return part / whole, nan where whole is 0."""
-    part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    part = np.asarray(part, float)
+    whole = np.asarray(whole, float)
+    part, whole = np.broadcast_arrays(part, whole)
+    nothing = np.full(whole.shape, np.nan)
+    return np.divide(part, whole, out=nothing, where=whole > 0)
 
 
 def mean_of_known(values):

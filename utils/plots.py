@@ -84,8 +84,10 @@ def series_figure(
     numbered = [f"{label} {name}" for label, name in enumerate(legend.names)]
     columns, lines = _key_shape(numbered)
     # Titles, and below them a line for the key of the lines, as wide as a second title may be.
-    top, bottom = 0.36 + 0.24 * max(title.count("\n") + 1, 1), 0.42 + 0.22 * lines
-    height = top + sum(row.height + row.gap for row in rows) + bottom
+    title_lines = title.count("\n") + 1
+    top = 0.36 + 0.24 * title_lines
+    bottom = 0.42 + 0.22 * lines
+    height = top + bottom + sum(row.height + row.gap for row in rows)
     figure = Figure(figsize=(WIDTH, height), dpi=110)
     _stack_rows(figure, rows, top, months, true, predicted)
     _write_title(figure, title)
@@ -172,7 +174,8 @@ def _date_axis(axes, months):
     """Put ticks at the first day of months; month index t fills t - 0.5 to t + 0.5."""
     number = months.astype(int) % 12
     step = 1 if len(months) <= 14 else 3 if len(months) <= 40 else 12
-    major, minor = np.flatnonzero(number % step == 0), np.flatnonzero(number % 3 == 0)
+    major = np.flatnonzero(number % step == 0)
+    minor = np.flatnonzero(number % 3 == 0)
     length = 4 if step == 12 else 7  # characters of the date: 2018 or 2018-02
     axes.set_xticks(major - 0.5, [str(months[i])[:length] for i in major])
     axes.set_xticks(minor - 0.5, minor=True)
@@ -183,13 +186,13 @@ def _bands_shown(bands):
 
     Bands that no group knows are in the panel 'other'.
     """
-    shown = []
+    shown = {}
     left = list(bands)
     for name, group in BAND_GROUPS.items():
-        shown.append((name, {band: group[band] for band in bands if band in group}))
+        shown[name] = {band: group[band] for band in bands if band in group}
         left = [band for band in left if band not in group]
-    shown.append(("other", {band: f"C{i}" for i, band in enumerate(left)}))
-    return [(name, colours) for name, colours in shown if colours]
+    shown["other"] = {band: f"C{i}" for i, band in enumerate(left)}
+    return [(name, colours) for name, colours in shown.items() if colours]
 
 
 def _line_key(x, true, predicted):

@@ -74,7 +74,9 @@ def transition_figure(true, predicted, legend):
     figure = Figure(figsize=(2 * size, size), dpi=110, layout="compressed")
     norm = PowerNorm(0.5, 0, max(true.max(), predicted.max(), 1))
     for axes, counts, name in zip(figure.subplots(1, 2), (true, predicted), ("true", "predicted")):
-        texts = [[f"{count:,}" if count else "" for count in row] for row in counts]
+        texts = np.full(counts.shape, "", object)
+        for cell in zip(*np.nonzero(counts)):
+            texts[cell] = f"{counts[cell]:,}"
         _draw_matrix(axes, counts, texts, legend, norm)
         axes.set(xlabel="to", ylabel="from", title=f"{name} changes: {counts.sum():,}")
     return figure

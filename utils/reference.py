@@ -75,7 +75,8 @@ def read_reference(path, months, names, known_ids=None):
     if len(reference) == 0:
         raise InputError(f"{path}: no point is interpreted; expected at least one")
     if known_ids is not None:
-        unknown = reference.ids[~np.isin(reference.ids, np.asarray(known_ids, str))]
+        known = np.isin(reference.ids, np.asarray(known_ids, str))
+        unknown = reference.ids[~known]
         if len(unknown):
             raise InputError(
                 f"{path}: id {unknown[0]} is not among the points of the design "
@@ -114,7 +115,8 @@ def read_geopackage(path):
     except Exception as error:  # GDAL has errors of its own
         raise InputError(f"{path}: cannot be read ({error}); expected a GeoPackage") from error
     cells = {name: pd.Series(values) for name, values in zip(meta["fields"], fields)}
-    return pd.DataFrame(cells).astype(object).where(lambda t: t.notna(), "").astype(str)
+    table = pd.DataFrame(cells).astype(object)
+    return table.where(table.notna(), "").astype(str)
 
 
 def tidy(path, table):
@@ -219,7 +221,8 @@ def wide_by_month(path, table, columns, names):
     labels = np.full((len(filled), len(columns)), -1, np.int8)
     for row, column in np.argwhere((filled[columns] != "").to_numpy()):
         cell = filled[columns[column]][row]
-        labels[row, column] = class_id(f"{path}: id {filled['id'][row]}", cell, names)
+        where = f"{path}: id {filled['id'][row]}"
+        labels[row, column] = class_id(where, cell, names)
     ids, months = filled["id"].to_numpy(str), np.array(columns, "datetime64[M]")
     check_whole(path, ids, labels, months, np.ones(len(filled), bool))
     place = filled.reindex(columns=["lon", "lat"]).apply(pd.to_numeric, errors="coerce")

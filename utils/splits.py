@@ -64,7 +64,8 @@ def sites_from_coordinates(lonlat):
     from sklearn.cluster import DBSCAN  # takes a second to import, and maps never need it
 
     lonlat = np.asarray(lonlat, float)
-    unusable = ~np.isfinite(lonlat).all(axis=1) | (np.abs(lonlat) > (360, 90)).any(axis=1)
+    usable = np.isfinite(lonlat) & (np.abs(lonlat) <= (360, 90))
+    unusable = ~usable.all(axis=1)
     if unusable.any():
         raise InputError(
             f"coordinates of sample number {unusable.argmax()}: {lonlat[unusable][0]} found; "
@@ -72,7 +73,8 @@ def sites_from_coordinates(lonlat):
         )
     distance = SITE_DISTANCE_KM / EARTH_RADIUS_KM  # as an angle
     cluster = DBSCAN(eps=distance, min_samples=1, metric="haversine")
-    return cluster.fit(np.radians(lonlat[:, ::-1])).labels_.astype(str)
+    lat_lon = np.radians(lonlat[:, ::-1])
+    return cluster.fit(lat_lon).labels_.astype(str)
 
 
 def split_groups(group, validation, test, seed, y=None, what="sites"):
@@ -117,7 +119,10 @@ def share_of_groups(number, y):
 
     number (N,): group of each series. y (N, T): labels. Classes that do not occur are left out.
     """
-    months = [np.bincount(number, (y == label).sum(axis=1)) for label in range(y.max() + 1)]
+    months = []
+    for label in range(y.max() + 1):
+        months_of_series = (y == label).sum(axis=1)
+        months.append(np.bincount(number, months_of_series))
     content = np.stack([*months, np.bincount(number)])
     content = content[content.sum(axis=1) > 0]
     return content / content.sum(axis=1, keepdims=True)
@@ -194,7 +199,7 @@ def read_rows(path, ids):
         )
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+            rows = [list(map(str.strip, row)) for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); expected a CSV of samples") from error
     rows = [row for row in rows if row[0] in ids or not row[0].startswith("#")]

@@ -86,7 +86,11 @@ def bands_of_table(table):
     These are the known bands, and any other column of numbers, which may be asked for by name.
     """
     others = [name for name in table.columns if name not in NOT_BANDS]
-    return tuple(name for name in others if name in BANDS or table[name].dtype.kind in "iuf")
+    found = []
+    for name in others:
+        if name in BANDS or table[name].dtype.kind in "iuf":
+            found.append(name)
+    return tuple(found)
 
 
 def bands_in_words(path, table):
@@ -113,8 +117,10 @@ def arrays_of_rows(path, table, bands, ids):
     number = pd.Index(ids).get_indexer(table["sample"].astype(str))
     month = read_months(path, table)
     order = np.lexsort((month, number))
-    table, number, month = table.iloc[order], number[order], month[order]
-    repeated = (np.diff(number) == 0) & (np.diff(month.astype(int)) == 0)
+    table = table.iloc[order]
+    number, month = number[order], month[order]
+    same_sample = number[1:] == number[:-1]
+    repeated = same_sample & (month[1:] == month[:-1])
     refuse_cell(path, table.iloc[1:], "month", repeated, "each month of a sample once, not twice")
     first = month[np.flatnonzero(np.diff(number, prepend=-1))]
     column = (month - first[number]).astype(int)
@@ -125,7 +131,8 @@ def arrays_of_rows(path, table, bands, ids):
             f"{path}: sample {ids[number[at]]} runs from {first[number[at]]} to {month[at]}; "
             f"expected at most {LONGEST} months"
         )
-    x = np.full((len(ids), len(bands), steps), np.nan, np.float32)
+    shape = (len(ids), len(bands), steps)
+    x = np.full(shape, np.nan, np.float32)
     for place, band in enumerate(bands):
         x[number, place, column] = read_numbers(path, table, band)
     y = np.full((len(ids), steps), -1.0)

@@ -19,4 +19,6 @@ class Window:
     @property
     def slices(self):
         """Rows and columns."""
-        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+        rows = slice(self.top, self.top + self.height)
+        columns = slice(self.left, self.left + self.width)
+        return rows, columns

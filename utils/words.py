@@ -34,7 +34,8 @@ def changes_in_words(labels, months, legend, probabilities=None):
     """
     found = transitions(labels[None])
     changes = zip(found.month, found.from_class, found.to_class, strict=True)
-    lines = [f"{months[month]} {legend.names[a]} -> {legend.names[b]}" for month, a, b in changes]
+    names = legend.names
+    lines = [f"{months[month]} {names[old]} -> {names[new]}" for month, old, new in changes]
     if probabilities is None:
         return lines
     # 100 % would claim more than any probability can.
