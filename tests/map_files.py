@@ -1,8 +1,11 @@
 """What the tests of map.py share: a stack, maps of it, and a way to draw one."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyogrio
 import pytest
+import rasterio
 import shapely
 from stack_files import CRS, GRID, read_map, save_network, values, write_folder, write_zarr
 
@@ -29,10 +32,16 @@ def make_maps(folder):
     return folder
 
 
+def mapped(stack, weights, out, *flags):
+    """Run map.py in this process; returns the folder of the map."""
+    words = (stack, "--weights", weights, "--out", out, *flags)
+    map_script.main([str(word) for word in words])
+    return out
+
+
 def draw(stack, weights, out, *flags):
-    """Run map.py in this process."""
-    map_script.main([str(word) for word in (stack, "--weights", weights, "--out", out, *flags)])
-    return read_map(out)
+    """Run map.py in this process; returns what the map holds."""
+    return read_map(mapped(stack, weights, out, *flags))
 
 
 def same(one, other):
@@ -89,3 +98,16 @@ def read_polygons(out):
     order = np.argsort(fields["event"])  # they stand in the file tile by tile
     fields = {name: values[order] for name, values in fields.items()}
     return fields, shapely.from_wkb(found)[order], meta
+
+
+def raster_of(out, name="labels"):
+    """Pixels of a raster of a map, and what the file says of them."""
+    with rasterio.open(out / f"{name}.tif") as raster:
+        said = SimpleNamespace(
+            descriptions=raster.descriptions,
+            transform=raster.transform,
+            crs=raster.crs,
+            count=raster.count,
+            tags=raster.tags(),
+        )
+        return raster.read(), said
