@@ -14,9 +14,9 @@ def telling(true, predicted, strength):
     """Return the places of series in the order in which to show them, and the case of each series.
 
     true, predicted: (N, T) labels, -1 = not labelled. strength (N,): of the season. The cases take
-    turns: the next series with one true change and the right sequence of classes; with several
-    changes and the right sequence; without change and right, the strongest season first; with a
-    wrong sequence. Series without true labels come last in each turn.
+    turns, in the order of CASES. A case is told by the sequence of the true classes and whether the
+    predicted sequence is the same. Series without a change come in order of their season, the
+    strongest first. Series without true labels come last in each turn.
     """
     cases = cases_of(true, predicted)
     queues = {case: [] for case in CASES}

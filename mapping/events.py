@@ -6,7 +6,7 @@ other. A pixel that makes one transition twice within such a chain would count t
 then cut into events of a single month each.
 
 The area is looked at tile by tile. What touches a tile's edge is joined by the changes along the
-edges alone, so no event is cut there, and memory does not grow with the area's pixels.
+edges alone. So no event is cut there. Memory grows with the number of events, not with the area.
 """
 
 from dataclasses import dataclass

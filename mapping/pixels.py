@@ -109,9 +109,9 @@ def changes_of(labels, monthly):
 def change_confidence(monthly, pixel, month):
     """Percent (changes,) uint8 of each change: `utils.words.change_confidence`, for many series.
 
-    monthly (T, P) percent of each label; pixel, month: of each change. It is the lower of two
-    means: of the old class over the last 3 months before the change, and of the new class over the
-    first 3 months from it; fewer months where the segment is shorter. At most 99.
+    monthly (T, P) percent of each label; pixel, month: of each change. Two means are taken: of the
+    old class over the last 3 months before the change, and of the new class over the first 3 months
+    from the change on. A shorter segment has fewer months. The lower mean counts, at most 99.
     """
     order = np.lexsort((month, pixel))
     pixel, month = pixel[order], month[order]

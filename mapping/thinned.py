@@ -1,9 +1,9 @@
 """The reflectances that a map's page shows: true colour and the curves of single pixels.
 
-A page cannot read the stack (a browser lets no file read another), so it brings what it shows. A
-whole tile would be 100 GB. So the page holds every n-th pixel of every n-th row, with n the
-smallest that stays under a number of pixels: n = 1 for small areas. The pixels are kept in files
-of the work folder while the map is made.
+A page cannot read the stack, because a browser lets no file read another. So the page brings what
+it shows. A whole Sentinel-2 tile would be 100 GB. So the page holds every n-th pixel of every n-th
+row. The number n is the smallest that keeps the page under a number of pixels. It is 1 for small
+areas. The pixels are kept in files of the work folder while the map is made.
 """
 
 from dataclasses import dataclass

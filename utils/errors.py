@@ -19,8 +19,8 @@ def note(text):
 def run_main(main):
     """Call a script's `main()`, and end its process as a terminal expects.
 
-    An InputError becomes one line and exit code 2; Ctrl-C exit code 130; an output that nobody
-    reads any more, as in `demo.py | head`, exit code 1.
+    An InputError becomes one line and exit code 2. Ctrl-C gives exit code 130. An output that
+    nobody reads any more, as in `demo.py | head`, gives exit code 1.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal may lack the letters of a file's name

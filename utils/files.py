@@ -20,8 +20,9 @@ class InUse(InputError):
 def written_whole(path):
     """Yield a temporary path beside `path`. The file moves to `path` when the block ends well.
 
-    The temporary file is removed when the block fails. The move is atomic, so a reader, or a
-    process killed at any moment, finds the old file or the new one, never a part of one.
+    The temporary file is removed when the block fails. The move is one step of the file system.
+    So a reader finds the old file or the new one, never a part of a file, even where this process
+    is killed.
     Raises InputError when the folder cannot be written or the disk is full.
     """
     path = Path(path)

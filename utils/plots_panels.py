@@ -117,7 +117,7 @@ def _runs(labels):
 
 
 def draw_differences(axes, true, predicted):
-    """Draw a black mark in each month that is labelled and predicted otherwise."""
+    """Draw a black mark in each month in which the prediction is not the label."""
     for month in np.flatnonzero((true >= 0) & (predicted != true)):
         axes.axvspan(month - 0.5, month + 0.5, color="black", linewidth=0)
     axes.set_ylabel("they differ", rotation=0, ha="right", va="center", fontsize=TINY)

@@ -80,9 +80,9 @@ def sites_from_coordinates(lonlat):
 def split_groups(group, validation, test, seed, y=None, what="sites"):
     """Split by whole groups: these shares of the groups (N,) become validation and test.
 
-    y: labels (N, T), or None. With labels, many draws are made, and the draw is taken whose parts
-    are most like the whole in their classes and in their numbers of series. Else a class that few
-    sites have would often be missing where the epoch is chosen or where the test is read.
+    y: labels (N, T), or None. With labels, many draws are made. The one is taken whose parts are
+    most like the whole in their classes and in their numbers of series. Otherwise a class that few
+    sites have would often be missing in the validation part or in the test part.
     what: the word for the groups in an error.
     """
     names, number = np.unique(group, return_inverse=True)

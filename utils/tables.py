@@ -143,7 +143,7 @@ def arrays_of_rows(path, table, bands, ids):
 def places_of_rows(path, table, ids):
     """Return lonlat (N, 2) and site (N,) of the samples `ids`, each None where the table has none.
 
-    The cell of a sample's earliest row counts that is not empty.
+    The first filled cell of each sample counts.
     """
     order = np.argsort(read_months(path, table), kind="stable")
     table = table.iloc[order]

@@ -10,10 +10,10 @@ BESIDE = 3  # months on each side of a change that its confidence looks at
 def change_confidence(predicted, probabilities):
     """Return how sure each predicted change is: (changes,) probabilities, in order of time.
 
-    predicted: (T,) labels; probabilities: (K, T). Two means are taken, and the lower one counts:
-    the old class's probability over the last 3 months before the change, and the new class's over
-    the first 3 months from the change on. A shorter segment has fewer months. So a date that is one
-    month off costs little, and a doubtful class costs much.
+    predicted: (T,) labels; probabilities: (K, T). Two means are taken: the probability of the old
+    class over the last 3 months before the change, and that of the new class over the first 3
+    months from the change on. The lower mean counts. A shorter segment has fewer months. So a date
+    that is one month off costs little, and a doubtful class costs much.
     """
     found = transitions(predicted[None])
     edges = [0, *found.month, len(predicted)]  # of the segments
