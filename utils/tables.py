@@ -143,7 +143,7 @@ def arrays_of_rows(path, table, bands, ids):
 def places_of_rows(path, table, ids):
     """Return lonlat (N, 2) and site (N,) of the samples `ids`, each None where the table has none.
 
-    The first filled cell of each sample counts.
+    Of each sample, the filled cell of the earliest month counts.
     """
     order = np.argsort(read_months(path, table), kind="stable")
     table = table.iloc[order]
