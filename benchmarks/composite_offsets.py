@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from compositing import offsets  # noqa: E402
 from compositing.catalogues import open_catalogue  # noqa: E402
+from compositing.deciding import decide_all  # noqa: E402
 from compositing.grid import geobox_of_bbox, probe_geobox  # noqa: E402
 from compositing.monthly import MASKED, clear_of  # noqa: E402
 from compositing.plan import find_scenes  # noqa: E402
@@ -44,20 +45,23 @@ KINDS = {
     "no baseline, offset": ("", -1000, None, 1000),
     "no baseline, nothing said, 1000 in": ("", None, None, 1000),
     "no baseline, nothing said": ("", None, None, 0),
+    "old baseline, 1000 in": ("02.14", 0, None, 1000),
+    "old baseline alone, 1000 in": ("02.14", None, None, 1000),
 }
 MIXED = tuple(KINDS)[:7]
 COLUMNS = ("what", "scenes", "wrong_scenes", "wrong_pixels_percent")
 
 
 def glances(path):
-    """The real scenes, and for each its judged bands (4, y, x) and clear pixels (y, x)."""
+    """The real scenes, and for each its judged bands (4, y, x), clear pixels and classes (y, x)."""
     catalogue, geobox = open_catalogue(path), geobox_of_bbox(BBOX)
     reader, grid = Reader(catalogue), probe_geobox(geobox)
     scenes = [one.scene for one in find_scenes(catalogue, geobox, MONTHS)]
     seen = {}
     for scene in scenes:
         bands = [reader.glance(scene, band, grid) for band in (*offsets.JUDGED, "SCL")]
-        seen[scene.id] = np.stack(bands[:-1]), clear_of(bands[-1], MASKED, 0)
+        *numbers, classes = bands
+        seen[scene.id] = np.stack(numbers), clear_of(classes, MASKED, 0), classes
     return scenes, seen
 
 
@@ -68,10 +72,10 @@ def wrong_decisions(scenes, seen, kinds):
         baseline, offset, flag, held = KINDS[kind]
         said = {"catalogue_offset": offset, "offset_applied": flag, "name_baseline": ""}
         dressed.append(replace(scene, baseline=baseline, **said))
-        values, clear = seen[scene.id]
+        values, clear, classes = seen[scene.id]
         values = np.where(values > 0, values + held, 0)
-        looks[scene.id] = offsets.look(values, clear), offsets.surface_of(values, clear)
-    decisions = decisions_of(dressed, looks)
+        looks[scene.id] = offsets.look(values, clear, classes), offsets.surface_of(values, clear)
+    decisions = decide_all(dressed, looks)
     number, share = 0, 0
     for scene, kind in zip(scenes, kinds):
         wrong = decisions[scene.id].offset != -KINDS[kind][3]
@@ -79,17 +83,6 @@ def wrong_decisions(scenes, seen, kinds):
         number += wrong and clear > 0
         share += wrong * clear
     return number, share / sum(pixels.clear for pixels, _ in looks.values())
-
-
-def decisions_of(scenes, looks):
-    """Decisions of all months, one after the other, as a run of composite.py makes them."""
-    decisions, records = {}, []
-    for month in sorted({scene.month for scene in scenes}):
-        group = [scene for scene in scenes if scene.month == month]
-        decisions |= offsets.decide_month(group, looks, records)
-        new = [offsets.record(s, looks[s.id], decisions[s.id]) for s in group]
-        records = offsets.remembered([*records, *new])
-    return decisions
 
 
 def make_parser():
@@ -102,7 +95,7 @@ def make_parser():
 def main():
     args = make_parser().parse_args()
     scenes, seen = glances(args.scenes)
-    clear = sum(mask.any() for _, mask in seen.values())
+    clear = sum(mask.any() for _, mask, _ in seen.values())
     rows = []
     for kind in KINDS:
         number, share = wrong_decisions(scenes, seen, [kind] * len(scenes))

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlparse
 
 import requests
 
+from compositing.scenes import time_of
 from utils.errors import InputError
 
 COLLECTION = "sentinel-2-l2a"
@@ -194,8 +195,12 @@ def is_api(top):
     return searchable or any("item-search" in name for name in top.get("conformsTo", []))
 
 
-def every_item(found, place, catalogue):
-    """Pairs (item, its address) of all items in or below a STAC object, in their order."""
+def every_item(found, place, catalogue, above=()):
+    """Pairs (item, its address) of all items in or below a STAC object, in their order.
+
+    above: addresses of the objects that this one lies in; a link back to one of them is not
+    followed.
+    """
     kind = found.get("type")
     if kind == "Feature":
         yield found, place
@@ -206,11 +211,13 @@ def every_item(found, place, catalogue):
         for link in found.get("links", []):
             if link.get("rel") in ("child", "item"):
                 below = resolver(place)(link["href"])
+                if below in (place, *above):
+                    continue
                 try:
                     inner = read_json(below, catalogue.retries, catalogue.timeout)
                 except (OSError, ValueError) as error:
                     raise InputError(f"{below}: cannot be read ({error})") from error
-                yield from every_item(inner, below, catalogue)
+                yield from every_item(inner, below, catalogue, (place, *above))
     else:
         raise InputError(
             f"--catalog {place}: type '{kind}' found; expected a STAC Catalog, Collection, Feature "
@@ -219,9 +226,18 @@ def every_item(found, place, catalogue):
 
 
 def own_address(item, place):
-    """Where an item of an item collection lies: where it says, else where the collection lies."""
+    """Where an item of an item collection lies: where it says, else where the collection lies.
+
+    Files that were saved beside a collection on disk count before the address on the web.
+    """
     own = next((k["href"] for k in item.get("links", []) if k.get("rel") == "self"), None)
-    return resolver(place)(own) if own else place
+    if not own:
+        return place
+    if is_url(own) and not is_url(place):
+        hrefs = [asset["href"] for asset in (item.get("assets") or {}).values()]
+        if any(Path(resolver(place)(href)).is_file() for href in hrefs):
+            return place
+    return resolver(place)(own)
 
 
 def resolver(place):
@@ -239,9 +255,11 @@ def resolver(place):
 
 def fits(item, bbox, first, last):
     """Does an item touch bbox and the months first to last?"""
-    properties = item.get("properties", {})
-    moment = properties.get("datetime") or properties.get("start_datetime") or ""
-    if not str(first) <= moment[:7] <= str(last):
+    try:
+        month = time_of(item["properties"]).astype("datetime64[M]")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False  # it is no scene
+    if not first <= month <= last:
         return False
     if not item.get("bbox"):
         return True

@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 from tqdm import tqdm
 
 from compositing import offsets
+from compositing.deciding import decide_all
 from compositing.grid import probe_geobox
 from compositing.monthly import clear_of
 from compositing.plan import Chosen, find_scenes, too_many
@@ -35,55 +36,39 @@ class Glances:
         except Unreadable as error:
             return str(error)
         values, clear = np.stack(numbers), clear_of(classes, self.masked, 0)
-        return offsets.look(values, clear), offsets.surface_of(values, clear)
+        return offsets.look(values, clear, classes), offsets.surface_of(values, clear)
 
 
 def look_at_scenes(reader, plan, masked, rows, allow_missing):
-    """The plan with the offsets decided, month by month; unreadable scenes unused.
+    """The plan with the offsets decided; unreadable scenes unused.
 
     rows: of the table of the stack that is extended. Raises InputError if more than
     `allow_missing` scenes are unreadable, or all of them.
     """
     glances = Glances(reader, probe_geobox(plan.geobox), tuple(masked))
-    looked = [one for one in plan.chosen if one.unused]
-    bar = tqdm(total=len(plan.used), unit="scene", desc="offsets")
-    with bar, ThreadPoolExecutor(LOOKERS) as pool:
+    with ThreadPoolExecutor(LOOKERS) as pool:
         records = records_of(rows, surfaces_before(glances, plan.geobox, rows, pool))
-        for month in plan.months:
-            scenes = [one.scene for one in plan.used if one.scene.month == month]
-            looks, failed = looks_of(glances, scenes, pool, bar)
-            looked += failed
-            check_readable(looked, allow_missing)
-            decided, new = decide(scenes, looks, records)
-            looked += decided
-            records = offsets.remembered([*records, *new])
+        looked = [one for one in plan.chosen if one.unused]
+        scenes, looks = [], {}
+        for scene, found in glances_of(glances, plan, pool):
+            if isinstance(found, str):
+                looked.append(Chosen(scene, unused=found))
+                check_readable(looked, allow_missing)
+            else:
+                scenes.append(scene)
+                looks[scene.id] = found
+    decisions = decide_all(scenes, looks, records)
+    looked += [Chosen(s, looks[s.id][0], decisions[s.id]) for s in scenes]
     if all(one.unused for one in looked):
         raise too_many(unreadable(looked), 0)
     return replace(plan, chosen=sorted(looked, key=lambda one: one.scene.order))
 
 
-def looks_of(glances, scenes, pool, bar):
-    """{id: (Pixels, surface)} of the scenes that can be read; Chosen of the others, unused."""
-    looks, failed = {}, []
-    for scene, found in zip(scenes, pool.map(glances.look, scenes)):
-        if isinstance(found, str):
-            failed.append(Chosen(scene, unused=found))
-        else:
-            looks[scene.id] = found
-        bar.update()
-    return looks, failed
-
-
-def decide(scenes, looks, records):
-    """Chosen and Record of each scene of one month that was looked at."""
-    seen = [scene for scene in scenes if scene.id in looks]
-    decisions = offsets.decide_month(seen, looks, records)
-    chosen, new = [], []
-    for scene in seen:
-        look, decision = looks[scene.id], decisions[scene.id]
-        chosen.append(Chosen(scene, look[0], decision))
-        new.append(offsets.record(scene, look, decision))
-    return chosen, new
+def glances_of(glances, plan, pool):
+    """Pairs (scene, what `Glances.look` found) of all scenes of a plan, with a bar."""
+    scenes = [one.scene for one in plan.used]
+    found = tqdm(pool.map(glances.look, scenes), total=len(scenes), unit="scene", desc="offsets")
+    return zip(scenes, found)
 
 
 def check_readable(looked, allow_missing):

@@ -4,64 +4,87 @@ From processing baseline 04.00 on, Sentinel-2 L2A stores reflectance x 10^4 + 10
 hold scenes from which the 1000 is off already, whatever their metadata say. Metadata alone are
 therefore not enough, and the date tells nothing: Collection 1 has new baselines on old dates.
 
-A baseline before 04.00 has no offset. For the other scenes these are asked, the first that answers
-decides:
-1. The pixels. With the 1000 in, practically no number is below 1000: that would be reflectance
-   below zero. Without it, dark land, water and shadow are far below 1000.
-2. Scenes of the area with the same metadata, whose pixels told, where there are many.
-3. The latest clear scenes of the area whose pixels told: are the same pixels 1000 brighter?
-4. The metadata: baseline, the catalogue's flag, the catalogue's offset.
-Only scenes up to the same month are asked, so that a stack extended later has the same values.
+Each piece of evidence is a number: the logarithm of the odds that the 1000 is in, above zero for
+in. A scene's evidence is summed, and the sign of the sum decides:
+1. The pixels. With the 1000 in, practically no number is below 900: that would be reflectance below
+   zero. Without it, vegetation, water and shadow are far below 900.
+2. What the metadata state, and what the pixels of scenes with the same metadata told. These may be
+   scenes of any month.
+3. The latest clear scenes of the area: are the same pixels 1000 brighter? Only scenes up to the
+   same month are asked.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 OFFSET = -1000  # of reflectance x 10^4, what baseline 04.00 and later ask to be added
 FIRST_BASELINE = "04.00"
 JUDGED = ("B2", "B3", "B4", "B12")  # dark somewhere on nearly all land
+BLUE, RED = JUDGED.index("B2"), JUDGED.index("B4")
+DARK_CLASSES = (4, 6)  # of the scene classification: vegetation and water
+
 # (rank, number, share): the 1000 is off already when at least this share of the pixels has its
 # darkest (0) or second darkest (1) band below the number. With the 1000 in, these numbers are
 # reflectances from -0.005 to -0.03: noise over water and in shadow, or too much haze taken off the
 # blue band, in few pixels and hardly ever in two bands at once. A clear scene without the 1000 is
 # far below in most of its pixels, so much is asked of it; what clouds leave free may be little.
-SHIFTED_CLEAR = ((0, 900, 0.05), (1, 950, 0.05))
+SHIFTED_CLEAR = ((0, 900, 0.05), (0, 700, 0.003), (1, 950, 0.05))
 SHIFTED_CLOUDY = ((0, 900, 0.01), (0, 700, 0.003), (1, 950, 0.01))
 FEWEST = 3  # pixels
-NOISE = 0.005  # share of pixels below 1000 up to which the 1000 may be in
-DARK_END = (950, 1600)  # where the darkest hundredth lies when the 1000 is in
-ENOUGH = 100  # clear pixels that say something when nothing is below 1000
+DARK_END = 1600  # below it lies the darkest hundredth of vegetation or water when the 1000 is in
+ENOUGH = 100  # clear pixels that say something when hardly one is below 900
 MOSTLY = 0.5  # share of clear pixels that makes a scene trusted: what is left of clouds lifts all
 # bands too, by chance by 1000
-ALIKE = 9  # latest scenes of the same metadata that are asked
-MANY = 5  # such scenes that weigh more than a comparison
+
+# Logarithms of odds.
+CERTAIN = 20
+DARK_LAND = 5  # vegetation or water, clear, with hardly a pixel below 900
+ANY_LAND = 1  # other land with hardly a pixel below 900: sand, salt and snow are bright
+BETWEEN_CLOUDS = 0.5  # hardly a pixel below 900, but clouds brighten all of it
+HAZY = 1.5  # vegetation or water, nearly clear, but bright all over: the less haze, the likelier
+STATED = 1.5  # what the metadata say of a new baseline
+ALIKE_SAY = 4.5  # what many scenes with the same metadata tell, if they agree
+DISSENT = 0.2  # share of them that may tell otherwise
+OLD = -6  # what the metadata say of a baseline before 04.00
+ALL_THE_SAME = 2  # an old baseline, and the 1000 is in wherever the pixels tell
+TOLD = 3  # from which a scene counts as one whose pixels told, or is compared with
+# Bare land reflects about half as much blue as red; one standard deviation is a factor of 1.35.
+# Bright sand is too red to be true once 1000 is off twice.
+BLUE_OF_RED, FACTOR = 0.5, 1.35
+MOST_BY_COLOUR = 6
+
+NEAREST = 9  # nearest scenes of the same metadata that are asked
 COMPARED = 9  # latest clear scenes that a scene is compared with, pixel by pixel
 FEWEST_COMPARED = 3
+FINEST = 64  # pixels on a side of the surfaces that are compared
 # How far the judged bands of the same land depart from what they usually are, reflectance x 10^4:
 # fields are ploughed and harvested, and that shows least in blue. Thin haze adds to all of them, by
 # Angstrom's law with an exponent of 1.3 from 490 nm on, here with this mean in blue.
 SPREAD = np.array([150, 150, 250, 500])
 HAZE = (490 / np.array([490, 560, 665, 2190])) ** 1.3
 USUAL_HAZE = 400
+# Between clouds, what adds is cloud too: more of it, and greyer. Shadows darken all bands.
+THIN_CLOUD = (490 / np.array([490, 560, 665, 2190])) ** 0.9
+USUAL_CLOUD = 700
+SHADOW = 0.1
+BRIGHT_SPREAD = 0.15  # of the reflectance, at least: bright land changes by more
 STRANGE = 8  # cost from which this cannot be the same land: snow, or a cloud that was missed
-SURELY = 1  # by which the costs must differ, else the comparison does not tell
+MOST_COMPARED = 3
 
 
 @dataclass(frozen=True)
 class Pixels:
     """What a coarse look at a scene showed.
 
-    clear, seen: clear pixels, pixels with data; shifted: are they too dark for the 1000 to be in;
-    below: share of the clear pixels with the darkest band below 1000; dark: darkest hundredth of
-    the darkest band.
+    clear, seen: clear pixels, pixels with data; odds: logarithm of the odds that the 1000 is in, by
+    these pixels alone; below: share of the clear pixels with the darkest band below 1000.
     """
 
     clear: int
     seen: int
-    shifted: bool
+    odds: float
     below: float
-    dark: float
 
     @property
     def mostly_clear(self):
@@ -70,37 +93,75 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Decision:
-    """offset: added to the scene's numbers; by: pixels, same metadata, comparison or metadata."""
+    """offset: added to the scene's numbers; by: pixels, same metadata, comparison or metadata;
+    odds: logarithm of the odds that the 1000 is in, by all evidence.
+    """
 
     offset: int
     by: str
     evidence: str
+    odds: float = 0.0
 
 
-def look(values, clear):
-    """Pixels of the judged bands. values: (4, y, x) stored numbers, 0 = no data; clear: (y, x)."""
-    seen = (values > 0).all(axis=0)
+def look(values, clear, classes):
+    """Pixels of the judged bands. values: (4, y, x) stored numbers, 0 = no data; clear: (y, x);
+    classes: (y, x) of the scene classification.
+    """
+    seen = (values > 0).any(axis=0)
     clear = clear & seen
-    ranked = np.sort(values, axis=0)
-    if are_most(clear.sum(), seen.sum()):
-        shifted = too_dark(ranked[:, clear], SHIFTED_CLEAR)
-    else:  # shadows of clouds tell too
-        shifted = any(too_dark(ranked[:, mask], SHIFTED_CLOUDY) for mask in (clear, seen))
+    numbers = np.where(values > 0, values, 65535)  # a band may lack data: providers clip at 0
+    ranked = np.sort(numbers, axis=0)
     if not clear.any():
-        return Pixels(0, int(seen.sum()), shifted, 0.0, np.nan)
-    darkest = ranked[0, clear]
-    return Pixels(
-        int(clear.sum()),
-        int(seen.sum()),
-        shifted,
-        float((darkest < -OFFSET).mean()),
-        float(np.percentile(darkest, 1)),
-    )
+        return Pixels(0, int(seen.sum()), -CERTAIN if are_shifted(ranked, clear, seen) else 0, 0.0)
+    below = float((ranked[0, clear] < -OFFSET).mean())
+    odds = odds_of(numbers, ranked, clear, seen, np.isin(classes, DARK_CLASSES))
+    return Pixels(int(clear.sum()), int(seen.sum()), odds, below)
+
+
+def odds_of(numbers, ranked, clear, seen, dark):
+    """Logarithm of the odds that the 1000 is in. ranked: numbers, the darkest band first."""
+    if are_shifted(ranked, clear, seen):
+        return -CERTAIN
+    if not are_most(clear.sum(), seen.sum()):
+        return BETWEEN_CLOUDS
+    dark = dark & clear
+    if dark.sum() >= ENOUGH:
+        return DARK_LAND if np.percentile(ranked[0, dark], 1) < DARK_END else HAZY
+    return ANY_LAND + odds_by_colour(numbers[:, clear])
+
+
+def are_shifted(ranked, clear, seen):
+    """Are numbers too dark for the 1000 to be in?"""
+    if are_most(clear.sum(), seen.sum()):
+        return too_dark(ranked[:, clear], SHIFTED_CLEAR)
+    return any(too_dark(ranked[:, mask], SHIFTED_CLOUDY) for mask in (clear, seen))
+
+
+def odds_by_colour(numbers):
+    """Logarithm of the odds that the 1000 is in, by the colour of bare land. numbers: (4, n)."""
+    blue, red = np.median(numbers[BLUE]), np.median(numbers[RED])
+    off, within = (too_red(blue + offset, red + offset) for offset in (0, OFFSET))
+    return float(np.clip(off - within, -MOST_BY_COLOUR, MOST_BY_COLOUR))
+
+
+def too_red(blue, red):
+    """How improbable it is that bare land has this colour: - log of the probability."""
+    ratio = max(blue, 1) / max(red, 1)
+    return (np.log(ratio / BLUE_OF_RED) / np.log(FACTOR)) ** 2 / 2
 
 
 def surface_of(values, clear):
-    """Judged bands (4, y, x) float32, NaN where a pixel is not clear. Arguments as in `look`."""
-    return np.where(clear & (values > 0).all(axis=0), values, np.float32(np.nan))
+    """Judged bands (4, y, x) uint16 of the clear pixels, 0 elsewhere; at most 64 pixels or so on a
+    side. None if no pixel is clear.
+    """
+    step = max(1, round(max(clear.shape) / FINEST))
+    values, clear = values[:, ::step, ::step], clear[::step, ::step]
+    return np.where(clear, values, 0).astype(np.uint16) if clear.any() else None
+
+
+def reflectance_of(surface, offset):
+    """A surface as float32 with the offset added, NaN where there is none."""
+    return np.where(surface > 0, surface + np.float32(offset), np.float32(np.nan))
 
 
 def are_most(clear, seen):
@@ -117,59 +178,48 @@ def too_dark(ranked, shares):
     return False
 
 
-def pixels_say(pixels):
-    """0: the 1000 is off already; -1000: it is in; None: these pixels do not tell."""
-    if pixels.shifted:
-        return 0
-    low, high = DARK_END
-    if pixels.clear >= ENOUGH and pixels.below <= NOISE and low <= pixels.dark <= high:
-        return OFFSET
-    return None
-
-
-def alike_say(offsets):
-    """What held for all of the latest scenes with the same metadata; None: they disagree."""
-    latest = set(offsets[-ALIKE:])
-    return latest.pop() if len(latest) == 1 else None
-
-
 def unusual(surface, known):
-    """By how much each judged band is brighter than in other scenes: (4,), None if unknown.
+    """By how much each judged band is brighter than in other scenes, and how bright it is there:
+    two (4,); None if unknown.
 
-    surface: see `surface_of`; known: surfaces of mostly clear scenes whose pixels told, offset
-    added, the latest last. The median of the pixels counts.
+    surface: see `surface_of`; known: reflectances of trusted scenes, the latest last. The median of
+    the pixels counts.
     """
-    if len(known) < FEWEST_COMPARED:
+    if surface is None or len(known) < FEWEST_COMPARED:
         return None
-    known = np.stack(known[-COMPARED:])
-    seen = ~np.isnan(surface[0]) & ~np.isnan(known[:, 0]).all(axis=0)
+    known, numbers = np.stack(known[-COMPARED:]), reflectance_of(surface, 0)
+    seen = ~np.isnan(numbers).any(axis=0) & ~np.isnan(known).all(axis=0).any(axis=0)
     if seen.sum() < FEWEST:
         return None
     usual = np.nanmedian(known[:, :, seen], axis=0)
-    return np.median(surface[:, seen] - usual, axis=1)
+    return np.median(numbers[:, seen] - usual, axis=1), np.median(usual, axis=1)
 
 
-def cost(apart):
+def cost(apart, spread, haze_colour, usual_haze):
     """How improbable it is that the same land departs by this much (4,): - log of the probability.
 
     A departure is haze, exponentially distributed, plus normally distributed change of the land.
     """
-    weights = HAZE / SPREAD**2
-    haze = max(0, (weights @ apart - 1 / USUAL_HAZE) / (weights @ HAZE))
-    return haze / USUAL_HAZE + (((apart - haze * HAZE) / SPREAD) ** 2).sum() / 2
+    weights = haze_colour / spread**2
+    haze = max(0, (weights @ apart - 1 / usual_haze) / (weights @ haze_colour))
+    return haze / usual_haze + (((apart - haze * haze_colour) / spread) ** 2).sum() / 2
 
 
-def others_say(apart):
-    """0 or -1000: which makes the land look as it usually does; None: the comparison does not tell.
+def odds_by_comparison(departure, mostly_clear):
+    """Logarithm of the odds that the 1000 is in: what makes the land look as it usually does?
 
-    apart: see `unusual`.
+    departure: see `unusual`.
     """
-    if apart is None:
-        return None
-    off, within = cost(apart), cost(apart + OFFSET)
-    if min(off, within) > STRANGE or abs(off - within) < SURELY:
-        return None
-    return 0 if off < within else OFFSET
+    if departure is None:
+        return 0
+    apart, usual = departure
+    spread, haze = np.maximum(SPREAD, BRIGHT_SPREAD * usual), (HAZE, USUAL_HAZE)
+    if not mostly_clear:
+        spread, haze = SPREAD + SHADOW * usual, (THIN_CLOUD, USUAL_CLOUD)
+    off, within = cost(apart, spread, *haze), cost(apart + OFFSET, spread, *haze)
+    if min(off, within) > STRANGE:
+        return 0
+    return float(np.clip(off - within, -MOST_COMPARED, MOST_COMPARED))
 
 
 def is_old(scene):
@@ -188,6 +238,24 @@ def metadata_say(scene):
     return OFFSET if scene.baseline >= FIRST_BASELINE else 0
 
 
+def odds_by_metadata(scene, own, alike):
+    """Logarithm of the odds that the 1000 is in, by what the metadata state and by `alike`: odds by
+    the pixels of scenes with the same metadata. own: by the scene's own pixels.
+    """
+    if is_old(scene):
+        all_odds = [own, *alike]
+        within = [odds for odds in all_odds if odds >= TOLD]
+        return ALL_THE_SAME if len(within) >= FEWEST and min(all_odds) >= 0 else OLD
+    stated = STATED if metadata_say(scene) == OFFSET else -STATED
+    # Weak evidence never adds up against the statement: it is the same bright land in each scene.
+    told = [odds > 0 for odds in alike if odds * stated > 0 or abs(odds) >= TOLD]
+    within, number = sum(told), len(told)
+    if min(within, number - within) > DISSENT * number:
+        return 0.0  # scenes with the same metadata were not handled alike: it tells nothing
+    weight = number / (number + 1)
+    return (1 - weight) * stated + weight * (ALIKE_SAY if 2 * within > number else -ALIKE_SAY)
+
+
 def in_words(scene, pixels):
     """What was found out about a scene, in words."""
     said = [f"{100 * pixels.below:.1f} % of {pixels.clear} clear pixels below 1000"]
@@ -201,87 +269,16 @@ def in_words(scene, pixels):
     return ", ".join(said)
 
 
-def decide(scene, pixels, others, alike):
-    """Decision for one scene. others: as `others_say`; alike: offsets of scenes with the same
-    metadata whose pixels told, the latest last.
+def decide(scene, pixels, departure, alike):
+    """Decision for one scene. departure: see `unusual`; alike: odds by the pixels of scenes with
+    the same metadata.
     """
-    seen, words = pixels_say(pixels), in_words(scene, pixels)
-    if is_old(scene):
-        if seen == others == OFFSET and pixels.mostly_clear:  # what is left of clouds is bright
-            return Decision(OFFSET, "comparison", words)
-        return Decision(0, "pixels" if seen == 0 else "metadata", words)
-    stated = metadata_say(scene)
-    if seen == 0 or (seen == stated and pixels.mostly_clear):
-        return Decision(seen, "pixels", words)
-    same = alike_say(alike)
-    answers = [(others, "comparison"), (same, "same metadata"), (seen, "pixels")]
-    if len(alike) >= MANY:
-        answers.insert(0, (same, "same metadata"))
-    for answer, by in answers:
-        if answer is not None:
-            return Decision(answer, by, words)
-    return Decision(stated, "metadata", words)
-
-
-def decide_month(scenes, looks, records):
-    """Decisions for the scenes of one month: {id: Decision}.
-
-    looks: {id: (Pixels, surface)}; records: of the months before, see `record`. Scenes of one month
-    inform each other and all months after, never a month before.
-    """
-    first = {s.id: decide_beside(s, looks[s.id], records) for s in scenes}
-    shown = [record(s, looks[s.id], first[s.id]) for s in scenes]
-    decisions = {}
-    for scene in scenes:
-        others = [*records, *(r for r in shown if r.id != scene.id)]
-        decisions[scene.id] = decide_beside(scene, looks[scene.id], others)
-    return decisions
-
-
-def decide_beside(scene, look, records):
-    """Decision for a scene beside the records of others."""
-    pixels, surface = look
-    known = [r.surface for r in records if r.surface is not None]
-    said = metadata_of(scene)
-    alike = [r.offset for r in records if r.by == "pixels" and r.metadata == said]
-    return decide(scene, pixels, others_say(unusual(surface, known)), alike)
-
-
-def metadata_of(scene):
-    """What the metadata say, as one text: scenes with the same text were handled alike."""
-    named = f"name {scene.name_baseline or '-'}, baseline {scene.baseline or '-'}"
-    flag, offset = scene.offset_applied, scene.catalogue_offset
-    return f"{scene.collection or '-'}, {named}, offset {offset}, applied {flag}"
-
-
-@dataclass(frozen=True)
-class Record:
-    """What later months need to know of a scene. surface: with the offset added, None where the
-    scene is not to be compared with.
-    """
-
-    id: str
-    by: str
-    offset: int
-    metadata: str
-    surface: np.ndarray | None = None
-
-
-def record(scene, look, decision):
-    """Record of a decided scene."""
-    pixels, surface = look
-    trusted = decision.by == "pixels" and pixels.mostly_clear
-    return Record(
-        scene.id,
-        decision.by,
-        decision.offset,
-        metadata_of(scene),
-        surface + decision.offset if trusted else None,
-    )
-
-
-def remembered(records):
-    """Records without the surfaces that are too old to be compared with."""
-    old = [r for r in records if r.surface is not None][:-COMPARED]
-    names = {r.id for r in old}
-    return [replace(r, surface=None) if r.id in names else r for r in records]
+    evidence = {
+        "pixels": pixels.odds,
+        "comparison": odds_by_comparison(departure, pixels.mostly_clear),
+        "same metadata" if alike else "metadata": odds_by_metadata(scene, pixels.odds, alike),
+    }
+    odds = sum(evidence.values())
+    sign = 1 if odds > 0 else -1
+    by = max(evidence, key=lambda name: sign * evidence[name])
+    return Decision(OFFSET if odds > 0 else 0, by, in_words(scene, pixels), round(odds, 2))

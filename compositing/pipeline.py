@@ -20,7 +20,7 @@ from compositing.plan import (
     overflights,
 )
 from compositing.reading import Reader
-from compositing.request import completed, months_after, parse_months, request_of
+from compositing.request import completed, months_after, parse_month, parse_months, request_of
 from compositing.table import read_table, row_of, table_path, write_table
 from compositing.windows import Job, Look, Task, composite_window
 from utils.errors import InputError, note
@@ -49,10 +49,10 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     request, way = request_of(choices)
     folder = unfinished.work_folder(out)
     begun = (folder / unfinished.PLAN).is_file()
+    if resume and not begun and is_finished(out, request.extend):
+        print(f"{out}: finished already")
+        return out
     if out.exists() and not begun and not request.extend:
-        if resume:
-            print(f"{out}: finished already")
-            return out
         if not overwrite:
             raise InputError(
                 f"{out}: exists; --extend YYYY-MM adds months, --overwrite starts over"
@@ -67,6 +67,13 @@ def composite(out, *, resume=False, overwrite=False, **choices):
         run(out, folder, request, way, go_on=begun and resume)
     print(f"{out}: look at {figure_path(out)} first; {table_path(out).name} names every scene")
     return out
+
+
+def is_finished(out, extend):
+    """Is the stack there, and does it reach the month up to which it was to be extended?"""
+    if not out.exists():
+        return False
+    return not extend or store.existing(out)[1][-1] == parse_month(extend)
 
 
 def run(out, folder, request, way, go_on):

@@ -8,7 +8,14 @@ from odc.geo.geobox import GeoBox
 
 from compositing import offsets
 from compositing.grid import degrees_of, share_covered
-from compositing.scenes import ASSETS, Scene, drop_twins, number_passes, scene_of
+from compositing.scenes import (
+    ASSETS,
+    Scene,
+    drop_twins,
+    number_passes,
+    scene_of,
+    with_own_names,
+)
 from compositing.store import BYTES
 from utils.errors import InputError, note
 
@@ -81,7 +88,7 @@ def without_twins(catalogue, scenes):
     for scene, twin in dropped:
         newer = f"baseline {twin.baseline or 'unknown'}, made {twin.generation or 'unknown'}"
         chosen.append(Chosen(scene, unused=f"same sensing as {twin.id} ({newer})"))
-    chosen += [Chosen(scene) for scene in kept]
+    chosen += [Chosen(scene) for scene in with_own_names(kept)]
     return sorted(chosen, key=lambda one: one.scene.order)
 
 

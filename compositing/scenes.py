@@ -1,7 +1,9 @@
 """A scene: one acquisition of one tile. Scenes listed twice, and scenes of one pass."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from shapely.geometry import shape
@@ -61,17 +63,16 @@ class Scene:
 def scene_of(item, resolve):
     """A Scene from a STAC item (a dict). resolve: turns an asset's address into an absolute one.
 
-    Raises KeyError or ValueError for an item that has no usable time.
+    Raises KeyError, TypeError or ValueError for an item that has no usable time.
     """
     properties = item["properties"]
     names = [item["id"], *(str(properties.get(k, "")) for k in ("s2:product_uri", "s2:product_id"))]
-    moment = properties.get("datetime") or properties["start_datetime"]
     assets = {
         band: found for band in ASSETS if (found := find_asset(item["assets"], band)) is not None
     }
     return Scene(
         id=item["id"],
-        time=np.datetime64(moment.split("+")[0].rstrip("Z"), "s"),
+        time=time_of(properties),
         platform=platform_of(properties, names),
         tile=tile_of(properties, names),
         baseline=baseline_of(properties) or name_baseline(names),
@@ -83,6 +84,32 @@ def scene_of(item, resolve):
         assets={band: resolve(asset["href"]) for band, asset in assets.items()},
         footprint=item.get("geometry"),
     )
+
+
+def time_of(properties):
+    """Time of an item in UTC, datetime64[s], without its fraction of a second.
+
+    Raises KeyError, TypeError or ValueError where it has none.
+    """
+    text = properties.get("datetime") or properties["start_datetime"]
+    moment = datetime.fromisoformat(re.sub(r"\.\d+", "", text.upper()).replace("Z", "+00:00"))
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(moment, "s")
+
+
+def with_own_names(scenes):
+    """Scenes of which no two have the same name: it stands for a scene in all that follows.
+
+    A name that several have gets the time and the tile of each.
+    """
+    count = Counter(scene.id for scene in scenes)
+    return [
+        scene
+        if count[scene.id] == 1
+        else replace(scene, id=f"{scene.id} {scene.time} {scene.tile}")
+        for scene in scenes
+    ]
 
 
 def find_asset(assets, band):

@@ -3,7 +3,10 @@
 import csv
 from pathlib import Path
 
-from compositing.offsets import Record, metadata_of
+import numpy as np
+
+from compositing import offsets
+from compositing.deciding import Record, is_trusted, metadata_of
 from utils.files import written_whole
 
 COLUMNS = [
@@ -20,7 +23,8 @@ COLUMNS = [
     "evidence",
     "clear_share",
     "metadata",
-    "mostly_clear",
+    "pixels_odds",
+    "trusted",
 ]
 
 
@@ -49,7 +53,8 @@ def row_of(one, catalogue, counts):
             "offset": decision.offset,
             "decided_by": decision.by,
             "evidence": decision.evidence,
-            "mostly_clear": "yes" if pixels.mostly_clear else "no",
+            "pixels_odds": pixels.odds,
+            "trusted": "yes" if is_trusted(pixels, decision) else "no",
         }
     if counts and not one.unused:
         row["clear_share"] = f"{counts[1] / max(1, counts[0]):.4f}"
@@ -74,20 +79,23 @@ def read_table(path):
 
 
 def trusted_rows(rows):
-    """Rows of mostly clear scenes whose pixels told the offset."""
-    return [r for r in rows if r["decided_by"] == "pixels" and r["mostly_clear"] == "yes"]
+    """Rows of scenes that later ones are compared with."""
+    return [row for row in rows if row["trusted"] == "yes"]
 
 
 def records_of(rows, surfaces):
-    """`offsets.Record` of each decided scene of a stack that is extended.
+    """`deciding.Record` of each decided scene of a stack that is extended.
 
     surfaces: {scene: stored numbers of the judged bands}, see `offsets.surface_of`.
     """
     records = []
     for row in rows:
-        if row["decided_by"]:
-            offset, surface = int(row["offset"]), surfaces.get(row["scene"])
-            shifted = None if surface is None else surface + offset
-            said = row["decided_by"], offset, row["metadata"]
-            records.append(Record(row["scene"], *said, shifted))
+        if not row["decided_by"]:
+            continue
+        time = np.datetime64(row["time"].rstrip("Z"), "s")
+        odds = float(row["pixels_odds"])
+        surface = surfaces.get(row["scene"])
+        if surface is not None:
+            surface = offsets.reflectance_of(surface, int(row["offset"]))
+        records.append(Record(row["scene"], time, row["metadata"], odds, surface))
     return records

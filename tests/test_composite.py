@@ -187,6 +187,7 @@ def test_months_added_later_are_the_same_bytes_and_touch_no_older_file(months):
     assert bytes_of(out) == bytes_of(folder / "whole.zarr")
     assert rows_of(out) == rows_of(folder / "whole.zarr")
     assert all(path.stat().st_mtime_ns == moment for path, moment in before.items())
+    assert composite(out, resume=True, **added) == out  # nothing is left to do
 
 
 def test_a_run_killed_again_and_again_ends_with_the_same_bytes(months):
@@ -194,7 +195,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(months):
     folder, how = months
     out, how = folder / "unlucky.zarr", how | {"months": "2022-01:2022-05", "resume": True}
     places = [
-        ("offsets.decide_month", 3),
+        ("deciding.decide_month", 3),
         ("store.create", 1),
         ("unfinished.save_plan", 1),
         ("windows.compose", 2),
