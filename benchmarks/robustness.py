@@ -20,7 +20,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 import models
-from benchmarks.accuracy import finished_runs, split_name
+from benchmarks.accuracy import finished_runs, split_name, with_earlier
 from data_loader import load_samples
 from training.card import TrainingCard
 from utils.errors import InputError, run_main
@@ -33,7 +33,12 @@ HERE = Path(__file__).parent
 
 def make_parser():
     parser = Parser(__doc__)
-    parser.add_argument("--out", default=HERE / "robustness.csv", type=Path, help="table")
+    parser.add_argument(
+        "--out",
+        default=HERE / "robustness.csv",
+        type=Path,
+        help="table; its rows of other runs stay",
+    )
     return parser
 
 
@@ -45,7 +50,7 @@ def main():
     rows = []
     for folder in folders:
         rows += rows_of(folder, with_nearest=rows)
-    table = pd.DataFrame(rows)
+    table = with_earlier(pd.DataFrame(rows), options.out)
     with written_whole(options.out) as place:
         table.to_csv(place, index=False)
     print(table.to_string(index=False, float_format="{:.4f}".format))

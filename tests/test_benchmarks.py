@@ -99,6 +99,17 @@ def test_robustness_is_of_the_test_part_that_the_run_kept_apart(runs):
     assert len(table) == 4  # the adapted run has seen the test series and gets no row
 
 
+def test_rows_of_runs_that_are_no_longer_there_stay_in_the_robustness_table(
+    runs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(accuracy, "HERE", runs)
+    monkeypatch.setattr(robustness, "HERE", runs)
+    table = pd.read_csv(runs / "robustness.csv")
+    pd.concat([table, table.head(1).assign(seed=7)]).to_csv(tmp_path / "r.csv", index=False)
+    call(monkeypatch, robustness, "--out", tmp_path / "r.csv")
+    assert sorted(pd.read_csv(tmp_path / "r.csv")["seed"]) == [0, 0, 0, 0, 7]
+
+
 def test_every_way_to_decode_gets_a_row(runs):
     table = pd.read_csv(runs / "decoding.csv")
     assert len(table) == 4 and table["OA"].between(0, 1).all()
