@@ -149,7 +149,8 @@ def card_figures(card):
 
 def world_figures(card):
     """What the card of the weights for all land shows: dict of marker -> text."""
-    tables = {"world": "world", "world_urban": "world_urban", "left_out": "world_left_out"}
+    tables = {"left_out": "world_left_out"}
+    tables |= {name: name for name in ("world", "world_urban", "world_changes")}
     test = card["metrics"]["test"]
     scores = [f"{label} {test[name]:.3f}" for name, label in forms.NAMES.items()]
     figures = {"world_scores": ", ".join(scores), "world_without": forms.lost_bands(card)}

@@ -75,7 +75,7 @@ def leave_out(args):
     """One network a fold; then the temperature and the cost over all of them."""
     simulated = [load_samples("dataset/urban.npz"), load_samples(args.simulated)]
     settings = replace(SETTINGS, epochs=args.epochs)
-    labelled, nets = [], []
+    labelled, stable, nets = [], [], []
     for fold in FOLDS:
         path = HERE / "runs" / f"world-without-{fold[0]}.safetensors"
         if not path.is_file():  # else taken up again after an interruption
@@ -87,9 +87,10 @@ def leave_out(args):
         for name in fold:
             x, own, _ = read_real(args.shared, name)
             labelled.append((scores_of(net, x), own))
+            stable.append((x, [labelled[-1][0]]))
     temperature = choose_temperature(labelled)
     roofs = changsha(args.shared, "changsha_stable")  # trains nothing: stable for every network
-    stable = [[scores] for scores, _ in labelled] + [[scores_of(net, roofs) for net in nets]]
+    stable.append((roofs, [scores_of(net, roofs) for net in nets]))
     cost = choose_cost(stable, temperature)
     rows = []
     for fold, net in zip(FOLDS, nets, strict=True):

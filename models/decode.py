@@ -1,11 +1,13 @@
 """From class scores of every month to one label series: all months chosen together."""
 
+from itertools import repeat
+
 import torch
 
 ROUNDING = 0.01  # nats, far above the rounding of a sum of scores
 
 
-def decode(logits, switch_cost):
+def decode(logits, switch_cost, costs_of=None):
     """Choose the labels whose scores, less `switch_cost` for every change of class, sum to the
     most.
 
@@ -14,6 +16,9 @@ def decode(logits, switch_cost):
     likeliest month. One cost for all transitions did as well on validation as a learned matrix, and
     needs no statistics of transitions that another area would not share. logits (B, K, T) -> labels
     (B, T) int64. With cost 0 this is the argmax. Fastest where B is innermost in memory.
+
+    costs_of: function that gives the costs (T, R) of a change before each month of the series
+    `rows` (R,), for costs that differ; none of them is below `switch_cost`.
     """
     score = logits.permute(2, 1, 0)  # (T, K, B)
     if switch_cost <= 0:
@@ -25,18 +30,22 @@ def decode(logits, switch_cost):
     labels = leaders(single).repeat(len(score), 1)  # (T, B)
     rows = torch.nonzero(gain > switch_cost - ROUNDING).squeeze(1)
     if len(rows):
-        paths = best_path(score.index_select(2, rows), switch_cost)
+        costs = repeat(switch_cost) if costs_of is None else costs_of(rows)[1:]
+        paths = best_path(score.index_select(2, rows), costs)
         labels.index_copy_(1, rows, paths)
     return labels.T
 
 
-def best_path(score, switch_cost):
-    """Viterbi with one cost for every change: score (T, K, B) -> labels (T, B)."""
+def best_path(score, costs):
+    """Viterbi with a cost for every change: score (T, K, B) -> labels (T, B).
+
+    costs: of a change before the second month, the third, ...: each a number or (B,).
+    """
     total = score.clone()  # of the best path that ends in month t with class k
     worth = torch.empty_like(score[1:, 0])  # of the best path until a month, with a change after it
     months = total.unbind()
-    for before, month, changed in zip(months, months[1:], worth.unbind()):
-        torch.sub(before.amax(dim=0), switch_cost, out=changed)
+    for before, month, changed, cost in zip(months, months[1:], worth.unbind(), costs):
+        torch.sub(before.amax(dim=0), cost, out=changed)
         month.add_(torch.maximum(before, changed))
     leader = leaders(total)  # (T, B)
     labels = leader.unbind()  # becomes that of the best path, from the last month on

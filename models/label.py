@@ -14,11 +14,13 @@ import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
+from models.breaks import LEAST_COST, break_strength, cost_at
 from models.decode import decode
 from utils.bands import NO_OBSERVATION
 from utils.errors import InputError
@@ -55,7 +57,8 @@ def label(
 
     x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
     Labels are decoded with `switch_cost` (models/decode.py). If not given it is the network's own,
-    0 where it has none. The confidence is the probability of the label.
+    0 where it has none. Where its card has `break`, the cost falls where the bands break
+    (models/breaks.py). The confidence is the probability of the label.
     probabilities: also return those of all classes, (N, K, T) float32.
     evidence: (N, K, T) float32, log probabilities of the classes from elsewhere. They are added to
         the network's scores. Labels, confidence and probabilities are those of the sum. Or a
@@ -76,8 +79,10 @@ def label(
         rows = slice(start, min(start + batch_size, n))
         batch = filled_up(x[rows], batch_size) if whole_batches else x[rows]
         logits = logits_of(net, batch, precision)  # (B, K, T)
-        known = evidence_of(rows, evidence, logits, own_cost)
-        parts = answers_of(with_evidence(logits, known, temperature), cost, probabilities)
+        decoded = partial(decode_with, net, batch)
+        known = evidence_of(rows, evidence, lambda: decoded(logits, own_cost))
+        logits = with_evidence(logits, known, temperature)
+        parts = answers_of(logits, decoded(logits, cost), probabilities)
         for whole, part in zip(answers, parts):
             whole[rows] = part[: rows.stop - rows.start].cpu().numpy()  # without the filling
 
@@ -96,9 +101,24 @@ def room_for_answers(series, classes, months, probabilities):
     return labels, confidence, probability
 
 
-def answers_of(logits, switch_cost, probabilities):
-    """Labels (B, T) int8, confidence (B, T) and perhaps probabilities (B, K, T) of scores."""
-    chosen = decode(logits, switch_cost)
+def decode_with(net, x, logits, cost):
+    """Labels (B, T) int64 of scores (B, K, T) of series x, by the cost and the card of `net`."""
+    halved_at = net.card.get("break")
+    if halved_at is None:
+        return decode(logits, cost)
+
+    def costs_of(rows):
+        series = as_tensor(x[rows.cpu().numpy()], logits.device)
+        return cost_at(break_strength(series), cost, halved_at)
+
+    return decode(logits, LEAST_COST, costs_of)
+
+
+def answers_of(logits, chosen, probabilities):
+    """Labels (B, T) int8, confidence (B, T) and perhaps probabilities (B, K, T) of scores.
+
+    chosen: labels (B, T) int64.
+    """
     # As it lies in memory: several times faster to sum over K.
     probability = logits.permute(2, 1, 0).softmax(dim=1)  # (T, K, B)
     confidence = probability.gather(1, chosen.T[:, None])[:, 0]
@@ -112,7 +132,7 @@ def label_plain(net, x, *, evidence=None, temperature=1.0):
         logits = net(as_tensor(x, device_of(net))).float() / temperature  # (N, K, T)
         if evidence is not None:
             logits = logits + torch.as_tensor(evidence, device=logits.device)
-        labels = decode(logits, net.card.get("switch_cost", 0))  # (N, T)
+        labels = decode_with(net, x, logits, net.card.get("switch_cost", 0))  # (N, T)
         probability = logits.softmax(dim=1)
         confidence = probability.gather(1, labels[:, None])[:, 0]
     return labels.to(torch.int8).cpu().numpy(), confidence.cpu().numpy(), probability.cpu().numpy()
@@ -196,13 +216,13 @@ def logits_of(net, x, precision="float32"):
     return torch.cat(parts, dim=2).permute(2, 1, 0)
 
 
-def evidence_of(rows, evidence, logits, cost):
+def evidence_of(rows, evidence, decoded):
     """Evidence (n, K, T) of the series `rows`, None where there is none. It may be a function of
-    the labels by the scores (B, K, T) alone, decoded with `cost`.
+    the labels by the network alone, which `decoded` () gives (B, T).
     """
     if not callable(evidence):
         return None if evidence is None else evidence[rows]
-    alone = decode(logits, cost)[: rows.stop - rows.start]  # without the filling
+    alone = decoded()[: rows.stop - rows.start]  # without the filling
     return evidence(rows, alone.to(torch.int8).cpu().numpy())
 
 

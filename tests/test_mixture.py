@@ -96,8 +96,11 @@ def test_cost_is_the_least_that_keeps_stable_series_stable():
     scores = torch.zeros(100, 2, 12)
     scores[:, 0] = 1
     scores[:50, 1, 6] = 4  # an odd month in half of them, worth 3 nats, two changes
-    cost = world.choose_cost([[scores]], 1.0)
-    assert cost == 1.5
+    still = np.full((100, 3, 12), 2000, np.float32)
+    assert world.choose_cost([(still, [scores])], 1.0) == 2
+    broken = np.where(np.arange(12) == 6, 9000, still).astype(np.float32)
+    broken[:, :, 6:] = 9000
+    assert world.choose_cost([(broken, [scores])], 1.0) > 2
 
 
 def test_softened_network_says_the_same_less_surely():
@@ -108,7 +111,7 @@ def test_softened_network_says_the_same_less_surely():
         before = net(x)
         world.soften(net, 2.0, 5.0)
         torch.testing.assert_close(net(x), before / 2)
-    assert net.card["switch_cost"] == 5.0
+    assert net.card["switch_cost"] == 5.0 and net.card["break"] == world.BREAK
 
 
 def test_class_of_most_months_is_scored():

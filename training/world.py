@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 import models
 from data_loader import split_samples
+from models.breaks import LEAST_COST, break_strength, cost_at
 from models.decode import decode
 from training.loop import fit
 from training.mixture import real_samples, together
@@ -35,7 +36,8 @@ SETTINGS = Settings(
     ),
 )
 TEMPERATURES = np.round(np.geomspace(1, 6, 30), 2)
-COSTS = np.arange(0, 20.1, 0.25)  # nats, after the scores are divided by the temperature
+COSTS = np.arange(1, 80.1)  # nats where nothing breaks, of scores divided by the temperature
+BREAK = 3.0  # strength of a break (models/breaks.py) at which a change costs half as much
 STABLE = 0.009  # share of the stable series that may change
 
 
@@ -85,17 +87,23 @@ def choose_temperature(left_out, temperatures=TEMPERATURES):
 def choose_cost(stable, temperature):
     """Least cost of a change with which no more than STABLE of the stable series change.
 
-    stable: for each set a list of scores (N, K, T), one of each network that was asked. The
-    share is the mean over the networks, then over the sets.
+    stable: for each set its series (N, C, T), and a list of scores (N, K, T), one of each network
+    that was asked. The share is the mean over the networks, then over the sets.
     """
+    strengths = [break_strength(torch.from_numpy(x)) for x, _ in stable]
     for cost in COSTS:
-        shares = [
-            np.mean([changing(decode(scores / temperature, cost)) for scores in each])
-            for each in stable
-        ]
+        shares = []
+        for strength, (_, each) in zip(strengths, stable, strict=True):
+            labels = [decode_at(scores / temperature, strength, cost) for scores in each]
+            shares.append(np.mean([changing(found) for found in labels]))
         if np.mean(shares) <= STABLE:
             break
     return float(cost)
+
+
+def decode_at(scores, strength, cost):
+    """Labels (N, T) of scores (N, K, T) where changes cost less at breaks of strength (T, N)."""
+    return decode(scores, LEAST_COST, lambda rows: cost_at(strength[:, rows], cost, BREAK))
 
 
 def changing(labels):
@@ -104,11 +112,11 @@ def changing(labels):
 
 
 def soften(net, temperature, cost):
-    """Write the temperature into the weights of the last product, and the cost into the card."""
+    """Write the temperature into the weights of the last product, and the costs into the card."""
     with torch.no_grad():
         net.score.weight /= temperature
         net.score.bias /= temperature
-    net.card["switch_cost"] = cost
+    net.card["switch_cost"], net.card["break"] = cost, BREAK
     net.card["temperature"] = temperature
     return net
 
