@@ -51,7 +51,8 @@ def made_up_samples(count, months, seed=0):
     red = 1500 - 2000 * made_up_series(count, **made, seed=seed)
     near_infrared = 1500 + 4000 * made_up_series(count, **made, seed=seed + 1)
     share = np.linspace(0, 1, len(BANDS))[:, None]
-    x = np.clip((1 - share) * red[:, None] + share * near_infrared[:, None], 50, 9000)
+    x = (1 - share) * red[:, None] + share * near_infrared[:, None]
+    x = np.clip(x, 50, 9000)
     x = x + 30 * random.standard_normal(x.shape)  # (count, 10, months)
     y = (np.arange(months) >= at[:, None]).astype(np.int8)
     dates = np.datetime64("2018-01") + np.arange(months)

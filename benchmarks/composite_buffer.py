@@ -37,8 +37,10 @@ def outliers(values):
     seen = (values != NO_OBSERVATION).all(axis=1)
     told = seen[:-2] & seen[1:-1] & seen[2:]
     blue, infrared = (values[:, BANDS.index(band)].astype(int) for band in ("B2", "B8"))
-    bright = blue[1:-1] > np.maximum(blue[:-2], blue[2:]) + BRIGHTER
-    dark = infrared[1:-1] < np.minimum(infrared[:-2], infrared[2:]) - DARKER
+    brightest = np.maximum(blue[:-2], blue[2:])  # of the months before and after
+    darkest = np.minimum(infrared[:-2], infrared[2:])
+    bright = blue[1:-1] > brightest + BRIGHTER
+    dark = infrared[1:-1] < darkest - DARKER
     return bright & told, dark & told, told
 
 

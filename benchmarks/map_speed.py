@@ -79,7 +79,8 @@ def main():
         raise InputError(
             f"{args.samples}: {samples.x.shape[2]} months found, expected {MONTHS} of all ten bands"
         )
-    series = np.nan_to_num(samples.x[:, :, :MONTHS], nan=NO_OBSERVATION).astype(np.int16)
+    series = np.nan_to_num(samples.x[:, :, :MONTHS], nan=NO_OBSERVATION)
+    series = series.astype(np.int16)
     rows = []
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
         for size in args.megapixels:
@@ -126,8 +127,8 @@ def make_stack(path, series, side, field=1):
             down = (top + np.arange(CHUNK))[:, None] // field
             across = (left + np.arange(CHUNK)) // field
             which = (down * (side // field) + across) % len(series)
-            block = series[which].transpose(3, 2, 0, 1)
-            cube[:, :, top : top + CHUNK, left : left + CHUNK] = block
+            rows, columns = slice(top, top + CHUNK), slice(left, left + CHUNK)
+            cube[:, :, rows, columns] = series[which].transpose(3, 2, 0, 1)
     return path
 
 
@@ -157,7 +158,8 @@ def in_memory(net, series, on_cores, seconds=10):
     """Series per second of the network alone, with the series in memory."""
     keep_memory()  # as map.py does
     torch.set_num_threads(on_cores)
-    x = np.ascontiguousarray(np.resize(series, (8 * BATCH, *series.shape[1:])))
+    shape = (8 * BATCH, *series.shape[1:])
+    x = np.ascontiguousarray(np.resize(series, shape))
     models.label(net, x[:BATCH], precision="float32")
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:

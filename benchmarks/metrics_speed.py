@@ -26,7 +26,8 @@ def simulated_labels(series, months, classes, seed):
     true[:, 0] = random.integers(classes, size=series)
     for month in range(1, months):
         change = random.random(series, np.float32) < 0.02
-        true[:, month] = np.where(change, random.integers(classes, size=series), true[:, month - 1])
+        new = random.integers(classes, size=series)
+        true[:, month] = np.where(change, new, true[:, month - 1])
     wrong = random.random(true.shape, np.float32) < 0.05
     others = random.integers(classes, size=true.shape, dtype=np.int8)
     return true, np.where(wrong, others, true)

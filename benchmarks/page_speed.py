@@ -161,27 +161,28 @@ def make_parts(parts, windows, months, page):
     for i, window in enumerate(windows):
         rng = np.random.default_rng(i)
         labels = made_up_labels(rng, window, months)
-        layers = np.empty((2 * months + 4, window.height, window.width), np.uint8)
+        shape = (window.height, window.width)
+        layers = np.empty((2 * months + 4, *shape), np.uint8)
         layers[:months] = labels
-        layers[months : 2 * months] = rng.integers(60, 100, (1, window.height, window.width))
+        layers[months : 2 * months] = rng.integers(60, 100, (1, *shape))
         layers[2 * months] = 85  # confidence
         layers[2 * months + 1] = 0  # reason
         layers[2 * months + 2 :] = 1  # second class, unfamiliar
         save_part(parts, window, layers)
         level = 300 + 400 * labels[:, None].astype(np.int16)
-        noise = rng.integers(0, 300, (months, 1, window.height, window.width), np.int16)
-        block = np.broadcast_to(level + noise, (months, len(BANDS), window.height, window.width))
+        noise = rng.integers(0, 300, (months, 1, *shape), np.int16)
+        block = np.broadcast_to(level + noise, (months, len(BANDS), *shape))
         save_shown(parts / "shown", window, page, thin(block, window, page))
 
 
 def made_up_labels(rng, window, months):
     """Labels (T, y, x) uint8 of a window."""
-    down, right = -(-window.height // FIELD), -(-window.width // FIELD)
-    fields = np.repeat(rng.integers(0, 6, (1, down, right)), months, axis=0)
-    changes = rng.random((down, right)) < CHANGED
-    when = rng.integers(1, months, (down, right))
+    shape = -(-window.height // FIELD), -(-window.width // FIELD)  # fields down and across
+    fields = np.repeat(rng.integers(0, 6, (1, *shape)), months, axis=0)
+    changes = rng.random(shape) < CHANGED
+    when = rng.integers(1, months, shape)
     after = np.arange(months)[:, None, None] >= when
-    fields = np.where(changes & after, rng.integers(0, 6, (down, right)), fields)
+    fields = np.where(changes & after, rng.integers(0, 6, shape), fields)
     labels = fields.repeat(FIELD, axis=1).repeat(FIELD, axis=2).astype(np.uint8)
     labels = labels[:, : window.height, : window.width].copy()
     rows, columns = np.nonzero(rng.random(labels.shape[1:]) < RESTLESS)

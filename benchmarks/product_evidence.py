@@ -64,7 +64,8 @@ def rows_of_place(net, path, errors):
     classes = len(net.card["legend"])
     rng = np.random.default_rng(0)
     wrong = rng.random(len(true)) < errors
-    says = np.where(wrong, (true + rng.integers(1, classes, len(true))) % classes, true)
+    other = (true + rng.integers(1, classes, len(true))) % classes
+    says = np.where(wrong, other, true)
     labels, _, probabilities = models.label(net, samples.x, probabilities=True)
     scores = np.log(np.maximum(probabilities, 1e-6))
     years = calendar_years(samples.months)

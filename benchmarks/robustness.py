@@ -113,7 +113,9 @@ def nearest(samples, gone):
     labels = samples.y.copy()
     for row, left in zip(labels, ~gone):
         known = month[left]
-        row[:] = row[known[np.abs(month[:, None] - known).argmin(axis=1)]]
+        away = np.abs(month[:, None] - known)
+        nearest = known[away.argmin(axis=1)]
+        row[:] = row[nearest]
     return labels
 
 

@@ -90,7 +90,8 @@ def simulated(path, label, regions):
 
 def ndvi(x):
     """NDVI of series (n, 10, T): (n, T)."""
-    return (x[:, 6] - x[:, 2]) / np.maximum(x[:, 6] + x[:, 2], 1e-3)
+    infrared, red = x[:, 6], x[:, 2]
+    return (infrared - red) / np.maximum(infrared + red, 1e-3)
 
 
 def by_month(values, months):
@@ -106,7 +107,8 @@ def by_month(values, months):
 
 def noise(values):
     """Spread of the second differences along time, over the root of 6."""
-    return 1.4826 * np.nanmedian(np.abs(np.diff(values, 2))) / np.sqrt(6)
+    bends = np.abs(np.diff(values, 2))
+    return 1.4826 * np.nanmedian(bends) / np.sqrt(6)
 
 
 def measures(x, months):

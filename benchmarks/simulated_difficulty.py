@@ -40,7 +40,8 @@ def forest(samples, parts, args):
 
     rows = np.concatenate([parts["train"], parts["validation"]])
     x, y = months_of(samples, rows)
-    chosen = np.random.default_rng(args.seed).permutation(len(x))[: args.months]
+    order = np.random.default_rng(args.seed).permutation(len(x))
+    chosen = order[: args.months]
     model = RandomForestClassifier(
         args.trees, min_samples_leaf=2, n_jobs=-1, random_state=args.seed
     )

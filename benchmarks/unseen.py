@@ -177,7 +177,8 @@ def area_under_curve(score, positive):
     if count in (0, len(positive)):
         return np.nan
     least = count * (count + 1) / 2
-    return float((rank[positive].sum() - least) / (count * (len(positive) - count)))
+    pairs = count * (len(positive) - count)
+    return float((rank[positive].sum() - least) / pairs)
 
 
 if __name__ == "__main__":

@@ -172,7 +172,8 @@ def disagreements(samples, rows, labels, count=6, seed=0):
         axes.set_yticks(np.arange(len(names)), names, fontsize=8)
     hide_after(panels, len(chosen))
     legend = samples.legend
-    keys = [Patch(color=colour, label=name) for name, colour in zip(legend.names, legend.colours)]
+    colour_of = dict(zip(legend.names, legend.colours))
+    keys = [Patch(color=colour, label=name) for name, colour in colour_of.items()]
     columns = min(len(keys), 6)
     figure.legend(
         handles=keys, loc="outside lower center", ncols=columns, frameon=False, fontsize=9

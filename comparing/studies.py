@@ -47,7 +47,8 @@ def study_cells(study, methods, samples, base, repeats):
 
 def band_variants(samples, base):
     sets = {band: (band,) for band in samples.bands} | BAND_SETS
-    usable = {name: bands for name, bands in sets.items() if set(bands) <= set(samples.bands)}
+    known = set(samples.bands)
+    usable = {name: bands for name, bands in sets.items() if known.issuperset(bands)}
     return [(name, {"bands": bands}) for name, bands in usable.items()]
 
 

@@ -116,10 +116,12 @@ def sun_zenith(lat, day_of_year):
 
 def smooth_noise(rng, length, memory=0.5):
     """First-order autoregressive noise of unit spread, (length,)."""
-    steps, noise = rng.standard_normal(length), np.empty(length)
+    steps = rng.standard_normal(length)
+    noise = np.empty(length)
     noise[0] = steps[0]
+    fresh = np.sqrt(1 - memory**2)
     for t in range(1, length):
-        noise[t] = memory * noise[t - 1] + np.sqrt(1 - memory**2) * steps[t]
+        noise[t] = memory * noise[t - 1] + fresh * steps[t]
     return noise
 
 
@@ -140,7 +142,8 @@ def make_site(rng, number):
     """Draw site `number`: regions take turns, so that every prefix holds a like number of sites."""
     region = list(REGIONS)[number % len(REGIONS)]
     box = REGIONS[region]
-    lon, lat = rng.uniform(*box.lon), rng.uniform(*box.lat)
+    lon = rng.uniform(*box.lon)
+    lat = rng.uniform(*box.lat)
     days = days_seen(rng)
     day_of_year = days % YEAR
     mean, half_range = _warmth(rng, region, lat)
@@ -173,7 +176,8 @@ def _warmth(rng, region, lat):
     A straight line through the climate normals of Guangzhou (22.6, 8), Nanjing (16, 13), Beijing
     (12.5, 15.5) and Harbin (4.5, 21).
     """
-    mean = 22 - 0.74 * (lat - 22) - 2 * (region == "NW") + rng.normal(0, 0.7)
+    of_latitude = 22 - 0.74 * (lat - 22)
+    mean = of_latitude - 2 * (region == "NW") + rng.normal(0, 0.7)
     return mean, 8 + 0.6 * (lat - 22)
 
 
