@@ -1,24 +1,22 @@
 """A map -> strata, points, and a page to interpret them."""
 
-import csv
 import shutil
-import struct
 import uuid
 from pathlib import Path
 
 import numpy as np
 from pyogrio.errors import DataLayerError, DataSourceError
-from pyogrio.raw import write
 
 from assessing.allocation import allocate, expected_spread, points_for_error
 from assessing.grid import lonlat_of, open_map
 from assessing.page import write_page
+from assessing.points import write_points
 from assessing.record import DESIGN, Design, save_design
 from assessing.sample import draw, draw_spread
 from assessing.stacks import open_stack_of
 from assessing.strata import merge_rare_changes, strata_of
 from utils.errors import InputError
-from utils.files import claimed, written_whole
+from utils.files import claimed
 from utils.legend import legend_for
 
 POINTS, MINIMUM = 600, 30
@@ -163,36 +161,3 @@ def clear(out, overwrite):
         raise InputError(f"{work[0]}: belongs to the old points; expected it moved elsewhere first")
     (out / DESIGN).unlink(missing_ok=True)
     shutil.rmtree(out / "page", ignore_errors=True)
-
-
-def write_points(out, design):
-    """Write points.csv and points.gpkg: where each point lies, its stratum, empty months."""
-    codes, shares = design.of_strata("code"), design.of_strata("hectares")
-    stratum = design.column("stratum")
-    weight = (shares / design.of_strata("points"))[stratum].round(6)
-    months = [str(month) for month in design.months]
-    columns = {name: design.column(name) for name in ("id", "lon", "lat")}
-    columns |= {"stratum": codes[stratum], "weight": weight}
-    path = out / "points.csv"
-    with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow([*columns, *months])
-        table.writerows((*row, *[""] * len(months)) for row in zip(*columns.values()))
-    empty = np.full(len(stratum), None, object)
-    fields = [columns["id"].astype(object), *list(columns.values())[1:], *[empty] * len(months)]
-    with written_whole(out / "points.gpkg") as part:
-        write(
-            part,
-            np.array([point_wkb(*at) for at in zip(columns["lon"], columns["lat"])], object),
-            fields,
-            [*columns, *months],
-            crs="EPSG:4326",
-            geometry_type="Point",
-            driver="GPKG",
-            layer="points",
-        )
-
-
-def point_wkb(lon, lat):
-    """A point as well-known binary."""
-    return struct.pack("<BIdd", 1, 1, lon, lat)

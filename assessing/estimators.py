@@ -171,61 +171,54 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
 def _sums(sample, part, whole, value, from_map):
     """The Sums over the strata of the residuals of a ratio `value` (K,)."""
     residuals = part - value * whole
-    strata = []
-    for stratum in range(len(sample.pixels)):
-        inside = sample.stratum == stratum
-        possible = (whole[inside] > 0).any(axis=0) | (not from_map)
-        strata.append(_stratum_sums(sample, inside, residuals, value, possible))
-    return Sums(*np.sum(strata, axis=0))
-
-
-def _stratum_sums(sample, inside, residuals, value, possible):
-    """What a stratum adds to the Sums, (6, K).
-
-    inside (n,) bool: points of the stratum; residuals (n, K) of all points; possible (K,) bool: may
-    a point of the stratum lie in the whole?
-    """
-    stratum = sample.stratum[inside][0]
-    count = inside.sum()
-    share = count / sample.pixels[stratum]
-    remaining = 1 - share if share > SMALL_SHARE else 1.0
+    members = sample.stratum == np.arange(len(sample.pixels))[:, None]  # (H, n)
+    possible = (members @ (whole > 0)) | (not from_map)  # (H, K) may a point lie in the whole?
+    count = sample.counts[:, None]
+    share = count / sample.pixels[:, None]
+    remaining = np.where(share > SMALL_SHARE, 1 - share, 1.0)
     doubtful = ADDED * possible * (remaining > 0)  # points
-    # One point shows no variance: that of all points stands in, and the report warns.
-    rows = inside if count > 1 else slice(None)
-    spreads = _spreads(residuals[rows], sample.area[rows], value, doubtful)
+
+    spreads = _spreads(members, residuals, sample.area, value, doubtful)
+    if (count == 1).any():
+        # One point shows no variance: that of all points stands in, and the report warns.
+        everyone = _spreads(members[:1] | True, residuals, sample.area, value, doubtful)
+        spreads = [np.where(count > 1, own, every) for own, every in zip(spreads, everyone)]
     plain, smoothed, second, fourth = spreads
-    hectares = sample.hectares[stratum] / count  # that each point stands for
+
+    hectares = sample.hectares[:, None] / count  # that each point stands for
     scale = count * hectares**2 * remaining
     variance = scale * plain
-    return np.array(
-        [
-            variance,
-            scale * smoothed,
-            variance**2 / max(count - 1, 1),
-            doubtful * hectares,
-            scale * second,
-            scale**2 / count * fourth,
-        ]
+    strata = Sums(
+        variance,
+        scale * smoothed,
+        variance**2 / np.maximum(count - 1, 1),
+        doubtful * hectares,
+        scale * second,
+        scale**2 / count * fourth,
     )
+    return Sums(*(each.sum(axis=0) for each in strata))
 
 
-def _spreads(residuals, area, value, doubtful):
-    """Spread of residuals (n, K) in a stratum: four of (K,).
+def _spreads(members, residuals, area, value, doubtful):
+    """Spread of residuals (n, K) in strata, members (H, n) bool: four of (H, K).
 
     Their variance, plain and with the added doubt, and the mean second and fourth power of their
     deviations, the doubt among them. area (n,): of the pixels; a larger one weighs more, in the
-    mean and in the spread. doubtful (K,): points added that are right, and as many that are wrong.
+    mean and in the spread. doubtful (H, K): points added that are right, and as many that are
+    wrong.
     """
-    size = (area / area.mean())[:, None]
-    middle = (size * residuals).mean(axis=0)
-    squares = (size * (residuals - middle)) ** 2
+    members = members.astype(float)
+    count = members.sum(axis=1, keepdims=True)
+    mean_area = members @ area / count[:, 0]
+    size = (area / (mean_area @ members))[:, None]
+    middle = members @ (size * residuals) / count
+    squares = (size * (residuals - members.T @ middle)) ** 2
     right = (1 - value - middle) ** 2
     wrong = (-value - middle) ** 2
-    total = squares.sum(axis=0)
+    total = members @ squares
     with_doubt = total + doubtful * (right + wrong)
-    fourth = (squares**2).sum(axis=0) + doubtful * (right**2 + wrong**2)
-    count = len(residuals)
-    plain = total / (count - 1) if count > 1 else np.full(len(value), np.nan)
+    fourth = members @ squares**2 + doubtful * (right**2 + wrong**2)
+    plain = total / (count - 1)
     smoothed = with_doubt / np.maximum(count - 1 + 2 * doubtful, ADDED)
     return plain, smoothed, with_doubt / count, fourth / count
 

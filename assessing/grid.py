@@ -128,8 +128,13 @@ def labels_at(chosen, rows, columns):
     return labels
 
 
+def centres_of(geobox, rows, columns):
+    """Pixel centres in the units of the grid: x and y, (n,) each."""
+    return geobox.transform @ (np.asarray(columns) + 0.5, np.asarray(rows) + 0.5)
+
+
 def lonlat_of(geobox, rows, columns):
     """Longitude and latitude of pixel centres, degrees (WGS 84): (n, 2)."""
-    x, y = geobox.transform @ (np.asarray(columns) + 0.5, np.asarray(rows) + 0.5)
+    x, y = centres_of(geobox, rows, columns)
     across = Transformer.from_crs(geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
     return np.column_stack(across.transform(x, y))

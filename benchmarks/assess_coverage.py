@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from assessing.accuracy import AREA, change_rows, scope_rows
 from assessing.allocation import allocate, expected_spread
-from assessing.dates import dates_of
+from assessing.dates import Dates, dates_of
 from assessing.design import MINIMUM, RARE, merged
 from assessing.estimators import Sample
 from assessing.intervals import FEW
@@ -116,7 +116,7 @@ def strata_of_map(mapped, points):
     return np.searchsorted(kept.codes, code), kept.changed
 
 
-def figures(sample, mapped, reference):
+def figures(sample, mapped, reference, dates):
     """Every figure of a report that can be checked: (kind, name) -> Row or DateFigure."""
     last = mapped[:, -1:], reference[:, -1:]
     rows = scope_rows(sample, "all months", mapped, reference, NAMES)
@@ -127,7 +127,7 @@ def figures(sample, mapped, reference):
         kind = "areas" if row.measure == AREA else "accuracies"
         name = f"{row.measure} {row.name}".strip()
         found[kind, f"{name}, {row.scope}"] = row
-    for row in date_rows(sample, dates_of(mapped, reference)):
+    for row in date_rows(sample, dates):
         found["dates", row.name] = row
     return found
 
@@ -149,7 +149,9 @@ def coverage(name, points, samples, seed):
     pixels = np.bincount(stratum)
     hectares = pixels * HECTARES
     size = np.full(PIXELS, HECTARES)
-    true = figures(Sample(stratum, size, pixels, hectares), mapped, truth)  # a census
+    dates = dates_of(mapped, truth)
+    census = Sample(stratum, size, pixels, hectares)
+    true = figures(census, mapped, truth, dates)
     counts = allocate(points, pixels, expected_spread(changed), MINIMUM)
     members = [np.flatnonzero(stratum == number) for number in range(len(pixels))]
     results = {key: [] for key in checked(true)}
@@ -157,7 +159,8 @@ def coverage(name, points, samples, seed):
         drawn = [rng.choice(own, count, replace=False) for own, count in zip(members, counts)]
         rows = np.concatenate(drawn)
         sample = Sample(stratum[rows], size[rows], pixels, hectares)
-        found = figures(sample, mapped[rows], truth[rows])
+        drawn_dates = Dates(*(each[rows] for each in dates))
+        found = figures(sample, mapped[rows], truth[rows], drawn_dates)
         for key, shown in results.items():
             # A sample without an estimate, as of a class that it never met, holds no truth.
             shown.append([getattr(found.get(key), name, np.nan) for name in SHOWN])

@@ -17,8 +17,8 @@ STYLES = (
 )
 
 
-def add_style(path, layer, style):
-    """Put a QGIS style into a GeoPackage, as QGIS itself keeps it there."""
+def add_style(path, layer, style, text="transition, played by date"):
+    """Put a QGIS style into a GeoPackage, as QGIS itself keeps it there; text: what it shows."""
     with closing(sqlite3.connect(path)) as base, base:
         base.execute(STYLES)
         base.execute(
@@ -28,8 +28,8 @@ def add_style(path, layer, style):
         base.execute(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
             "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner) "
-            "VALUES ('', '', ?, 'geom', 'changes', ?, '', 1, 'transition, played by date', '')",
-            (layer, style),
+            "VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '')",
+            (layer, layer, style, text),
         )
 
 

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import sqlite3
+import struct
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -122,14 +125,30 @@ def test_points_open_in_qgis_with_their_stratum_and_weight(area):
     from pyogrio.raw import read
 
     found = load_design(area[2])
-    meta, _, geometry, fields = read(area[2] / "points.gpkg")
+    meta, _, geometry, fields = read(area[2] / "points.gpkg", layer="points")
     columns = dict(zip(meta["fields"], fields))
-    assert meta["crs"] == "EPSG:4326" and len(geometry) == 120
+    assert meta["crs"] == "EPSG:32649" and len(geometry) == 120
     rows = read_rows(area[2] / "points.csv")
-    assert [row["id"] for row in rows] == list(columns["id"])
+    assert [int(row["id"]) for row in rows] == columns["id"].tolist()  # as AcATaMa wants them
+    x, y = struct.unpack("<dd", geometry[7][-16:])
+    column, row = ~found.geobox.transform @ (x, y)  # AcATaMa looks them up in the map
+    expected = found.points["row"][7] + 0.5, found.points["column"][7] + 0.5
+    assert (row, column) == pytest.approx(expected)
     weights = sum(float(row["weight"]) for row in rows)
     assert weights == pytest.approx(found.of_strata("hectares").sum(), rel=1e-3)
     assert rows[0]["2019-02"] == ""
+
+
+def test_qgis_colours_points_by_whether_they_are_interpreted_and_labels_them(area):
+    from xml.etree import ElementTree
+
+    with closing(sqlite3.connect(area[2] / "points.gpkg")) as base:
+        row = base.execute("select f_table_name, useAsDefault, styleQML from layer_styles")
+        table, default, style = row.fetchone()
+    root = ElementTree.fromstring(style.removeprefix("<!DOCTYPE qgis>"))
+    assert (table, default, root.get("labelsEnabled")) == ("points", 1, "1")
+    assert '"2019-02"' in root.find("renderer-v2").get("attr")
+    assert root.find("labeling/settings/text-style").get("fieldName") == "id"
 
 
 # --- the report --------------------------------------------------------------------------------
@@ -385,6 +404,26 @@ def test_the_report_marks_figures_that_few_points_decide(area, tmp_path):
     lines = {line.split(" |")[0]: line for line in reversed(text.splitlines())}
     assert lines["| woodland to bare soil"].count(") †") == 2
     assert lines["| cropland"].split(" | ")[1].endswith(")")
+
+
+def test_differences_mark_the_assessed_pixel_and_the_months_that_differ(tmp_path):
+    labels = made_up_labels()
+    stack = write_stack(tmp_path / "stack", labels)
+    made = write_map(tmp_path / "map", labels, stack=stack)
+    out, found = design(made, tmp_path / "a", points=12, minimum=2)
+    late = labels.copy()
+    late[1:] = labels[:-1]  # the reference dates every change a month later
+    truth_csv(out / "reference.csv", found, late)
+    page = (report(out) / "differences.html").read_text()
+    sections = page.split("<section>")[1:]
+    assert sections
+    for section in sections:
+        assert "1 of 14 months differ" in section and section.count('class="differs"') == 1
+        month = section.split("Reference</th>")[1].split("</p>")[0].split(", ")[1][:7]
+        before = str(np.datetime64(month) - 1)
+        assert f"<p>{before}</p>" in section.split("Differ</th>")[1]
+        # 14 months: a full row of twelve chips of 31 pixels, and two
+        assert section.count('<path d="M0 0H372V31H62V62H0Z" fill="url(#mark)"/>') == 1
 
 
 # --- two interpreters --------------------------------------------------------------------------

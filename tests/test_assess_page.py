@@ -107,7 +107,7 @@ def test_three_points_by_clicks_and_three_by_keys_are_saved_and_reported(area, p
         interpret_by_clicks(page, month)
     for month in (1, 7, 13):
         interpret_by_keys(page, month)
-    assert text(page, "progress") == "6 of 20 points done"
+    assert text(page, "progress") == "6 of 20 points done, 3 unsure"
     press(page, "i", 'ann, "the" forester', Keys.ENTER)
     control = webdriver.ActionChains(page).key_down(Keys.CONTROL)
     control.send_keys("s").key_up(Keys.CONTROL).perform()
@@ -135,7 +135,7 @@ def test_nothing_is_lost_when_the_tab_crashes(area, page):
         page.find_element(By.ID, "progress")
     page.switch_to.window(another)
     page.get(address)
-    assert text(page, "progress") == "1 of 20 points done"
+    assert text(page, "progress") == "1 of 20 points done, 1 unsure"
     assert text(page, "where").startswith("Point 2 ")
     assert text(page, "segments").splitlines() == [
         "2019-02 to 2019-03: woodland",
@@ -191,8 +191,20 @@ def test_every_action_can_be_undone_and_no_half_point_is_saved(area, page):
     press(page, "s", "n")
     assert "needs a class for every segment" in text(page, "message")
     assert text(page, "progress") == "0 of 20 points done"
-    press(page, "u", "u", "u", "u")
+    press(page, "u")
+    assert text(page, "message") == "Undone: the last action at point 1."
+    press(page, "u", "u", "u")
     assert text(page, "where").startswith("Point 1 ")
     assert text(page, "segments") == "2019-02 to 2020-03: no class yet"
     page.find_element(By.ID, "save").click()
     assert "nothing to save" in text(page, "message")
+
+
+def test_a_browser_whose_storage_is_full_says_so_and_loses_nothing_while_it_is_open(area, page):
+    full = "Storage.prototype.setItem = () => { throw new Error('QuotaExceededError'); }"
+    page.execute_script(full)
+    press(page, "2", "d")
+    assert "Not kept by this browser" in text(page, "filed")
+    assert text(page, "progress") == "1 of 20 points done, 1 unsure"
+    press(page, "n", "p")
+    assert "woodland" in text(page, "segments")

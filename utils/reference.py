@@ -111,7 +111,7 @@ def read_geopackage(path):
     except ImportError as error:
         raise InputError(f"{path}: needs pyogrio; see assessing/requirements.txt") from error
     try:
-        meta, _, _, fields = read(path, read_geometry=False)
+        meta, _, _, fields = read(path, layer=0, read_geometry=False)  # 1: its style
     except Exception as error:  # GDAL has errors of its own
         raise InputError(f"{path}: cannot be read ({error}); expected a GeoPackage") from error
     cells = {name: pd.Series(values) for name, values in zip(meta["fields"], fields)}

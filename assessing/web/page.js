@@ -96,6 +96,7 @@ function giveConfidence(word) {
 function takeBack() {
   const id = undo();
   if (id === null) return say("There is nothing to undo.");
+  say(`Undone: the last action at point ${id}.`);
   if (id !== work.at) return go(id);
   keepAndShow();
 }
@@ -148,9 +149,11 @@ function keepAndShow() {
 function show() {
   const point = pointWork(work.at);
   const done = doneCount();
-  find("progress").textContent = `${done} of ${DESIGN.ids.length} points done`;
+  const unsure = unsureCount();
+  find("progress").textContent = `${done} of ${DESIGN.ids.length} points done`
+    + (unsure ? `, ${unsure} unsure` : "");
   find("bar").value = done / DESIGN.ids.length;
-  find("filed").textContent = !kept ? "This browser keeps nothing: save the file often!"
+  find("filed").textContent = !kept ? "Not kept by this browser: save the file often!"
     : work.filed ? "kept in this browser, not yet in a file" : "";
   const at = POINTS[work.at];
   const where = DESIGN.places[work.at];

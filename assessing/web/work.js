@@ -28,6 +28,10 @@ function doneCount() {
   return DESIGN.ids.filter(isDone).length;
 }
 
+function unsureCount() {
+  return DESIGN.ids.filter((id) => isDone(id) && work.points[id].confidence === "unsure").length;
+}
+
 // --- keeping -----------------------------------------------------------------------------------
 
 function keep() {
