@@ -20,6 +20,7 @@ PIXEL = 10  # metres, the finest that Sentinel-2 has
 SLACK = 0.05  # metres that rounding in longitude and latitude may move an edge
 NORTHERNMOST = 84  # degrees of latitude at which the UTM zones end
 SOUTHERNMOST = -80
+FEWEST_PROBED = 64  # pixels of its shorter side
 PROBE = 128  # pixels of the longer side of the coarse grid on which the offset is judged
 
 
@@ -40,11 +41,16 @@ def window_geobox(geobox, window, halo=0):
 
 
 def probe_geobox(geobox):
-    """A coarse grid over the same area, at most 128 pixels on a side, never finer than `geobox`."""
+    """A coarse grid over the same area, at most 128 pixels on a side, never finer than `geobox`.
+
+    It reaches beyond a small area, so that there is enough to judge by.
+    """
     height, width = geobox.shape
     step = max(1, math.ceil(max(height, width) / PROBE))
     size = (math.ceil(height / step), math.ceil(width / step))
-    return GeoBox(size, geobox.transform @ Affine.scale(step), geobox.crs)
+    down, right = (max(0, math.ceil((FEWEST_PROBED - pixels) / 2)) for pixels in size)
+    transform = geobox.transform @ Affine.scale(step) @ Affine.translation(-right, -down)
+    return GeoBox((size[0] + 2 * down, size[1] + 2 * right), transform, geobox.crs)
 
 
 def checked_bbox(bbox, name):

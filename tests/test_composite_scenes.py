@@ -166,6 +166,22 @@ def test_halves_of_a_tile_and_neighbouring_tiles_are_no_twins(tmp_path):
     assert_month_is(out, 0, [west])
 
 
+def test_the_offset_of_a_field_is_judged_by_the_land_around_it(tmp_path):
+    """Eight by eight pixels of a scene whose metadata are wrong."""
+    spec = SceneSpec(
+        "2021-03-05T10:50:00Z", baseline="05.10", added=1000, properties={APPLIED: True}
+    )
+    west, south, east, north = bbox_of(spec)
+    middle, half = (
+        ((west + east) / 2, (south + north) / 2),
+        ((east - west) / 8, (north - south) / 8),
+    )
+    bbox = (middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1])
+    out, catalogue = tmp_path / "field.zarr", write_catalogue(tmp_path, [spec])
+    composite(out, bbox=bbox, months="2021-03:2021-03", catalog=catalogue, **PLAIN)
+    assert rows_of(out)[spec.id]["offset"] == "-1000"
+
+
 def test_scenes_of_the_same_name_are_told_apart(tmp_path):
     specs = [SceneSpec(f"2021-03-{day}T10:50:00Z", cloud=0.3) for day in ("05", "15", "25")]
     items = json.loads(write_catalogue(tmp_path, specs).read_text())
