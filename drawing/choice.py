@@ -177,7 +177,8 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
     if evidence:
         evidence = evidence.fitted(net, stack)
         row, column = pixel_at(stack, at)
-        says = evidence.read(stack, slice(row, row + 1), slice(column, column + 1))
+        rows, columns = slice(row, row + 1), slice(column, column + 1)
+        says = evidence.read(stack, rows, columns)
         labels, _, probabilities = evidence.label(net, x[None], says)
         reason += f", decoded with {'; '.join(evidence.in_words(says[0], legend)) or 'no product'}"
         name += f" ({reason.split(', ', 1)[1]})"
@@ -208,15 +209,18 @@ def telling_series(net, samples, rows, *, changed=False, wrong=False, n=4, seed=
     """
     order = np.random.default_rng(seed).permutation(rows)
     if changed:
-        order = order[[len(classes) > 1 for classes in sequences(samples.y[order])]]
+        has_change = [len(classes) > 1 for classes in sequences(samples.y[order])]
+        order = order[has_change]
     order = order[:LOOKED_AT]
     if len(order) == 0:
         raise nothing("--changed: no series has a true change" if changed else "no series to draw")
     x, true = samples.x[order], samples.y[order]
     labels, _, probabilities = models.label(net, x, probabilities=True)
     places, cases = telling(true, labels, season(x, samples.bands))
-    if changed or wrong:
-        places = [place for place, case in enumerate(cases) if not wrong or case == "wrong"]
+    if wrong:
+        places = [place for place, case in enumerate(cases) if case == "wrong"]
+    elif changed:
+        places = list(range(len(cases)))
     if not places:
         raise nothing(f"--wrong: none of {len(order)} series looked at is labelled wrongly")
     return [
@@ -231,5 +235,7 @@ def nothing(found):
 
 def series_of(samples, row, predicted, probabilities, reason):
     """Return one row of the samples as a Series."""
-    months, name = samples.months_of(row), f"sample {samples.ids[row]}"
-    return Series(name, reason, samples.x[row], months, samples.y[row], predicted, probabilities)
+    name = f"sample {samples.ids[row]}"
+    months = samples.months_of(row)
+    x, true = samples.x[row], samples.y[row]
+    return Series(name, reason, x, months, true, predicted, probabilities)

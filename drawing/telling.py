@@ -60,10 +60,13 @@ def season(x, bands):
     missing. Snow and clouds brighten B4 and B8 alike, so they count less than leaves.
     """
     if {"B4", "B8"} <= set(bands):
-        red, infrared = x[:, bands.index("B4")], x[:, bands.index("B8")]
-        x = ((infrared - red) / np.maximum(infrared + red, 1))[:, None]
+        red = x[:, bands.index("B4")]
+        infrared = x[:, bands.index("B8")]
+        ndvi = (infrared - red) / np.maximum(infrared + red, 1)
+        x = ndvi[:, None]
     spread = np.zeros(x.shape[:2])
-    for place in zip(*np.nonzero(np.isfinite(x).any(axis=2)), strict=True):
+    observed = np.isfinite(x).any(axis=2)
+    for place in zip(*np.nonzero(observed), strict=True):
         low, high = np.nanpercentile(x[place], (10, 90))
         spread[place] = high - low
     return spread.max(axis=1)

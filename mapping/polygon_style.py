@@ -6,7 +6,8 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from mapping.products import from_to, rgb
+from mapping.products import from_to
+from utils.legend import rgb
 
 STYLES = (
     "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "

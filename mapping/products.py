@@ -19,6 +19,7 @@ from rasterio.enums import Resampling
 from rasterio.shutil import copy
 
 from utils.errors import InputError
+from utils.legend import rgb
 
 NO_CHANGE_COLOUR = "#e4e4e4"
 BLOCK = 256  # side in pixels of the tiles in which rasters are stored
@@ -229,11 +230,6 @@ def colour_table(product):
     for value, colour in product.colours.items():
         table[value] = (*rgb(colour), 255)
     return table
-
-
-def rgb(colour):
-    """'#rrggbb' -> three whole numbers from 0 to 255."""
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def add_overviews(path):

@@ -22,7 +22,7 @@ from tests.page_browser import (
     wait_until,
 )
 from utils.errors import InputError
-from utils.legend import URBAN, Legend
+from utils.legend import URBAN, Legend, rgb
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_the_second_palette_is_told_apart_by_colour_blind_eyes(browser, real):
 
 def seen_without_red_and_green(colour):
     """What is left of a colour to eyes without green receptors (Viénot et al. 1999)."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = rgb(colour)
     yellow = 0.29 * red + 0.71 * green
     return np.array([yellow, yellow, blue])
 

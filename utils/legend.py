@@ -40,6 +40,11 @@ SPARE_COLOURS = (
 )
 
 
+def rgb(colour):
+    """'#rrggbb' -> three whole numbers from 0 to 255."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
 def legend_for(names):
     """Return the Legend of these class names: known names keep their colours, others get new ones.
 

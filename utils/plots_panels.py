@@ -5,6 +5,7 @@ Every function draws into the axes that it is given; the time axis runs from mon
 
 import numpy as np
 
+from utils.legend import rgb
 from utils.plots_shared import (
     GRID,
     LANE,
@@ -29,7 +30,8 @@ def draw_bands(axes, x, bands, shown):
     for month in np.flatnonzero(missing):
         axes.axvspan(month - 0.5, month + 0.5, color=MISSING, linewidth=0)
     places = {band: list(bands).index(band) for band in colours}
-    there = {band: place for band, place in places.items() if np.isfinite(x[place]).any()}
+    seen = np.isfinite(x).any(axis=1)
+    there = {band: place for band, place in places.items() if seen[place]}
     places = there or places  # a band that a stack lacks has no line and no name
     colours = {band: colours[band] for band in places}
     values = x[list(places.values())] / 1e4
@@ -85,7 +87,8 @@ def draw_strip(axes, labels, legend, name):
     A block shows the class name, or the class number where only that fits.
     """
     for start, stop in _runs(labels):
-        label, width = labels[start], (stop - start) * PANEL / len(labels)
+        label = labels[start]
+        width = (stop - start) * PANEL / len(labels)
         known = label >= 0
         axes.axvspan(
             start - 0.5,
@@ -171,5 +174,5 @@ def draw_probabilities(axes, probabilities, legend):
 
 def _ink(colour):
     """Return black or white, whichever reads better on this '#rrggbb'."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = rgb(colour)
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
