@@ -19,7 +19,7 @@ from training.state import State, load_state, save_state
 from utils.changes import change_months
 from utils.metrics import filtered_scores, selection_score
 
-SWITCH_COSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats
+SWITCH_COSTS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # nats
 HISTORY_SCORES = ("OA", "mIoU", "sequence_accuracy", "spatial_F1", "temporal_F1")
 
 
@@ -190,13 +190,14 @@ def choose_switch_cost(net, validation, train_y):
     """Set the network's `switch_cost` (see models/decode.py) to the one with the best score on
     Samples `validation`.
 
-    No cost above the log odds of a change in the training labels (N, T) is tried: a few false
-    changes at one validation site would else forbid the changes of other land.
+    At least one nat: months are never without memory. No more than the log odds of a change in the
+    training labels (N, T): a few false changes at one validation site would else forbid the changes
+    of other land.
     """
     months_per_change = (train_y >= 0).sum() / max(1, change_months(train_y).sum())
     found = {}
     for cost in SWITCH_COSTS:
-        if cost > np.log(months_per_change):
+        if found and cost > np.log(months_per_change):
             break
         net.card["switch_cost"] = cost
         labels, _ = label(net, validation.x, precision="float32")
