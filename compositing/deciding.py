@@ -34,16 +34,23 @@ def decide_all(scenes, looks, records=()):
 
     looks: {id: (Pixels, surface)}, see `offsets`; records: of the stack that is extended.
     """
-    shown = [Record(s.id, s.time, metadata_of(s), looks[s.id][0].odds) for s in scenes]
+    shown = [record_of(scene, looks) for scene in scenes]
     told = [one for one in (*records, *shown) if one.odds]
     known = [one.surface for one in records if one.surface is not None]
     decisions = {}
     for month in sorted({scene.month for scene in scenes}):
         group = [scene for scene in scenes if scene.month == month]
-        decisions |= decide_month(group, looks, told, known)
-        trusted = [trusted_surface(looks[s.id], decisions[s.id]) for s in group]
-        known = [*known, *(one for one in trusted if one is not None)][-offsets.COMPARED :]
+        decided = decide_month(group, looks, told, known)
+        known += trusted_surfaces(looks, decided).values()
+        known = known[-offsets.COMPARED :]
+        decisions |= decided
     return decisions
+
+
+def record_of(scene, looks):
+    """Record of a scene that is not decided yet."""
+    pixels, _ = looks[scene.id]
+    return Record(scene.id, scene.time, metadata_of(scene), pixels.odds)
 
 
 def decide_month(scenes, looks, told, known):
@@ -52,11 +59,13 @@ def decide_month(scenes, looks, told, known):
     told: records of all scenes whose pixels tell something; known: surfaces of the months before.
     Scenes of one month are compared with each other, never with those of a later month.
     """
-    first = {s.id: decide_beside(s, looks[s.id], told, known) for s in scenes}
-    surfaces = {s.id: trusted_surface(looks[s.id], first[s.id]) for s in scenes}
+    first = {}
+    for scene in scenes:
+        first[scene.id] = decide_beside(scene, looks[scene.id], told, known)
+    surfaces = trusted_surfaces(looks, first)
     decisions = {}
     for scene in scenes:
-        beside = [v for name, v in surfaces.items() if name != scene.id and v is not None]
+        beside = [surface for name, surface in surfaces.items() if name != scene.id]
         decisions[scene.id] = decide_beside(scene, looks[scene.id], told, [*known, *beside])
     return decisions
 
@@ -66,17 +75,20 @@ def decide_beside(scene, look, told, known):
     pixels, surface = look
     said = metadata_of(scene)
     alike = [one for one in told if one.metadata == said and one.id != scene.id]
-    nearest = sorted(alike, key=lambda one: abs(one.time - scene.time))[: offsets.NEAREST]
+    alike.sort(key=lambda one: abs(one.time - scene.time))
+    odds = [one.odds for one in alike[: offsets.NEAREST]]
     departure = offsets.unusual(surface, known)
-    return offsets.decide(scene, pixels, departure, [one.odds for one in nearest])
+    return offsets.decide(scene, pixels, departure, odds)
 
 
-def trusted_surface(look, decision):
-    """Reflectances that later scenes are compared with, None where the scene is not trusted."""
-    pixels, surface = look
-    if surface is None or not is_trusted(pixels, decision):
-        return None
-    return offsets.reflectance_of(surface, decision.offset)
+def trusted_surfaces(looks, decisions):
+    """Reflectances that later scenes are compared with, of the trusted scenes: {id: surface}."""
+    surfaces = {}
+    for name, decision in decisions.items():
+        pixels, surface = looks[name]
+        if surface is not None and is_trusted(pixels, decision):
+            surfaces[name] = offsets.reflectance_of(surface, decision.offset)
+    return surfaces
 
 
 def is_trusted(pixels, decision):

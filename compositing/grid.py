@@ -47,10 +47,15 @@ def probe_geobox(geobox):
     """
     height, width = geobox.shape
     step = max(1, math.ceil(max(height, width) / PROBE))
-    size = (math.ceil(height / step), math.ceil(width / step))
-    down, right = (max(0, math.ceil((FEWEST_PROBED - pixels) / 2)) for pixels in size)
+    height, width = math.ceil(height / step), math.ceil(width / step)
+    down, right = pixels_beyond(height), pixels_beyond(width)
     transform = geobox.transform @ Affine.scale(step) @ Affine.translation(-right, -down)
-    return GeoBox((size[0] + 2 * down, size[1] + 2 * right), transform, geobox.crs)
+    return GeoBox((height + 2 * down, width + 2 * right), transform, geobox.crs)
+
+
+def pixels_beyond(size):
+    """Pixels that a coarse grid reaches beyond the area on each side."""
+    return max(0, math.ceil((FEWEST_PROBED - size) / 2))
 
 
 def checked_bbox(bbox, name):
@@ -76,15 +81,22 @@ def geobox_of_bbox(bbox):
     Edges lie on multiples of 10 m, so that pixels of the 10 m bands are taken over unchanged.
     """
     west, south, east, north = bbox
-    zone = min(60, int(((west + east) / 2 + 180) // 6) + 1)
-    crs = f"EPSG:{(32600 if south + north >= 0 else 32700) + zone}"
+    crs = utm_of((west + east) / 2, (south + north) / 2)
     # Straight lines of longitude and latitude are bent in UTM: 100 points on each side.
     outline = box(west, south, east, north, "EPSG:4326").segmented(max(bbox_sides(bbox)) / 100)
     bounds = outline.to_crs(crs).boundingbox
-    left, bottom = (math.floor((v + SLACK) / PIXEL) * PIXEL for v in (bounds.left, bounds.bottom))
-    right, top = (math.ceil((v - SLACK) / PIXEL) * PIXEL for v in (bounds.right, bounds.top))
-    size = (round((top - bottom) / PIXEL), round((right - left) / PIXEL))
-    return GeoBox(size, Affine(PIXEL, 0, left, 0, -PIXEL, top), crs)
+    # Edges in pixels.
+    left, bottom = (math.floor((v + SLACK) / PIXEL) for v in (bounds.left, bounds.bottom))
+    right, top = (math.ceil((v - SLACK) / PIXEL) for v in (bounds.right, bounds.top))
+    transform = Affine(PIXEL, 0, left * PIXEL, 0, -PIXEL, top * PIXEL)
+    return GeoBox((top - bottom, right - left), transform, crs)
+
+
+def utm_of(longitude, latitude):
+    """Coordinate reference system of the UTM zone of a place, such as EPSG:32631."""
+    zone = min(60, int((longitude + 180) // 6) + 1)
+    hemisphere = 32600 if latitude >= 0 else 32700
+    return f"EPSG:{hemisphere + zone}"
 
 
 def bbox_sides(bbox):

@@ -139,8 +139,10 @@ def are_shifted(ranked, clear, seen):
 
 def odds_by_colour(numbers):
     """Logarithm of the odds that the 1000 is in, by the colour of bare land. numbers: (4, n)."""
-    blue, red = np.median(numbers[BLUE]), np.median(numbers[RED])
-    off, within = (too_red(blue + offset, red + offset) for offset in (0, OFFSET))
+    blue = np.median(numbers[BLUE])
+    red = np.median(numbers[RED])
+    off = too_red(blue, red)
+    within = too_red(blue + OFFSET, red + OFFSET)
     return float(np.clip(off - within, -MOST_BY_COLOUR, MOST_BY_COLOUR))
 
 
@@ -155,8 +157,11 @@ def surface_of(values, clear):
     side. None if no pixel is clear.
     """
     step = max(1, round(max(clear.shape) / FINEST))
-    values, clear = values[:, ::step, ::step], clear[::step, ::step]
-    return np.where(clear, values, 0).astype(np.uint16) if clear.any() else None
+    clear = clear[::step, ::step]
+    if not clear.any():
+        return None
+    values = values[:, ::step, ::step].astype(np.uint16)
+    return np.where(clear, values, np.uint16(0))
 
 
 def reflectance_of(surface, offset):
@@ -187,12 +192,15 @@ def unusual(surface, known):
     """
     if surface is None or len(known) < FEWEST_COMPARED:
         return None
-    known, numbers = np.stack(known[-COMPARED:]), reflectance_of(surface, 0)
-    seen = ~np.isnan(numbers).any(axis=0) & ~np.isnan(known).all(axis=0).any(axis=0)
+    known = np.stack(known[-COMPARED:])
+    numbers = reflectance_of(surface, 0)
+    never_known = np.isnan(known).all(axis=0)
+    seen = ~(np.isnan(numbers) | never_known).any(axis=0)
     if seen.sum() < FEWEST:
         return None
     usual = np.nanmedian(known[:, :, seen], axis=0)
-    return np.median(numbers[:, seen] - usual, axis=1), np.median(usual, axis=1)
+    apart = np.median(numbers[:, seen] - usual, axis=1)
+    return apart, np.median(usual, axis=1)
 
 
 def cost(apart, spread, haze_colour, usual_haze):
@@ -201,8 +209,10 @@ def cost(apart, spread, haze_colour, usual_haze):
     A departure is haze, exponentially distributed, plus normally distributed change of the land.
     """
     weights = haze_colour / spread**2
-    haze = max(0, (weights @ apart - 1 / usual_haze) / (weights @ haze_colour))
-    return haze / usual_haze + (((apart - haze * haze_colour) / spread) ** 2).sum() / 2
+    likeliest = (weights @ apart - 1 / usual_haze) / (weights @ haze_colour)
+    haze = max(0, likeliest)
+    change = (apart - haze * haze_colour) / spread
+    return haze / usual_haze + (change**2).sum() / 2
 
 
 def odds_by_comparison(departure, mostly_clear):

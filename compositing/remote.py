@@ -110,10 +110,12 @@ class RemoteFile(io.RawIOBase):
         """Bytes start .. stop, from memory where they are there."""
         if stop <= len(self.first):
             return self.first[start:stop]
-        if not self.start <= start <= stop <= self.start + len(self.buffer):
-            follows = self.buffer and start == self.start + len(self.buffer)
+        end = self.start + len(self.buffer)
+        if not self.start <= start <= stop <= end:
+            follows = self.buffer and start == end
             self.ahead = min(2 * self.ahead, LARGEST) if follows else BLOCK
-            self.buffer, _ = self.fetch(start, min(max(stop, start + self.ahead), self.size))
+            wanted = max(stop, start + self.ahead)
+            self.buffer, _ = self.fetch(start, min(wanted, self.size))
             self.start = start
         return self.buffer[start - self.start : stop - self.start]
 

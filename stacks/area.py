@@ -32,12 +32,9 @@ def ellipsoid_hectares(geobox, rows, column):
     crs = geobox.crs.proj
     to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     geod = crs.get_geod() or Geod(ellps="WGS84")
-    corners = [
-        geobox.transform @ (column + right, rows + down)
-        for right, down in ((0, 0), (1, 0), (1, 1), (0, 1))
-    ]
-    lon, lat = to_lonlat.transform(
-        *(np.stack([np.broadcast_to(c[axis], rows.shape) for c in corners], 1) for axis in (0, 1))
-    )  # (Y, 4)
-    areas = [abs(geod.polygon_area_perimeter(lon[i], lat[i])[0]) for i in range(len(rows))]
-    return np.array(areas) / SQUARE_METRES
+    right = column + np.array([0, 1, 1, 0])  # of the four corners
+    down = rows[:, None] + np.array([0, 0, 1, 1])  # (Y, 4)
+    x, y = geobox.transform @ (np.broadcast_to(right, down.shape), down)
+    lon, lat = to_lonlat.transform(x, y)
+    areas = [geod.polygon_area_perimeter(*corners)[0] for corners in zip(lon, lat)]
+    return np.abs(areas) / SQUARE_METRES

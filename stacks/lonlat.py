@@ -26,9 +26,13 @@ def rounded(degrees):
 
 def ground_step(transform, crs, shape):
     """Ground distance in metres of one pixel to the right and one down, in the middle of a grid."""
-    to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform
+    ellipsoid = Geod(ellps="WGS84")
     row, column = shape[0] / 2, shape[1] / 2
-    places = ((column, row), (column + 1, row), (column, row + 1))
-    start, right, below = (to_lonlat.transform(*(transform @ place)) for place in places)
-    distance = Geod(ellps="WGS84").inv
-    return [distance(*start, *other)[2] for other in (right, below)]
+    start = to_lonlat(*(transform @ (column, row)))
+    steps = []
+    for right, down in ((1, 0), (0, 1)):
+        end = to_lonlat(*(transform @ (column + right, row + down)))
+        _, _, metres = ellipsoid.inv(*start, *end)
+        steps.append(metres)
+    return steps
