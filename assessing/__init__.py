@@ -10,6 +10,7 @@ design          all of these in their order; `design.json`
 points          `points.csv`, `points.gpkg` with a style for QGIS
 page            the page on which an interpreter says what each point was, without seeing the map
 fill            ground truth (known.py: samples, rasters; parcels.py: polygons) as a reference file
+written         labels of points as a reference file
 interpreted     a reference file -> the points that count, and what to warn of
 estimators      a sample -> shares, areas and ratios; intervals: theirs
 accuracy, dates what is estimated: classes, transitions, change, months of change

@@ -4,7 +4,6 @@ Declared parcels, field plots or another map can stand for an interpreter, as fa
 can be trusted. Whether they were sampled blindly, and how well they know the month, is up to them.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,10 @@ import numpy as np
 from assessing.known import Naming, from_raster, from_samples
 from assessing.parcels import SUFFIXES, from_polygons
 from assessing.record import load_design
-from utils.changes import segments
+from assessing.written import write_reference
 from utils.errors import InputError
-from utils.files import written_whole
 from utils.reference import CANNOT_TELL, SURE
 
-HEAD = ("id", "interpreter", "first_month", "last_month", "class", "confidence", "lon", "lat")
 RASTERS = (".tif", ".tiff", ".vrt")
 
 
@@ -41,10 +38,8 @@ def fill_reference(folder, source, field="class", classes=None, *, overwrite=Fal
     told = (labels >= 0).all(axis=1)
     if not told.any():
         raise InputError(f"{source}: no point of the design has a label in it; expected some")
-    with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(HEAD)
-        table.writerows(segment_rows(design, labels, told, source.name))
+    confidence = np.where(told, SURE, CANNOT_TELL)
+    write_reference(path, design, range(len(told)), labels, confidence, source.name)
     doubt = f" ({disputed} have two classes in one month)" if disputed else ""
     return (
         f"{path}: {told.sum()} of {len(told)} points have a label, the others cannot be told{doubt}"
@@ -86,17 +81,3 @@ def spread(labels, months, design):
     """
     place = np.searchsorted(months, design.months, side="right") - 1
     return labels[place.clip(min=0)]
-
-
-def segment_rows(design, labels, told, interpreter):
-    """Rows of reference.csv."""
-    months = design.months
-    for point, number in enumerate(design.points["id"]):
-        at = design.points["lon"][point], design.points["lat"][point]
-        if not told[point]:
-            yield (number, interpreter, months[0], months[-1], "", CANNOT_TELL, *at)
-            continue
-        found = segments(labels[point : point + 1])
-        for start, stop, label in zip(found.start, found.stop, found.label):
-            first, last = months[start], months[stop - 1]
-            yield (number, interpreter, first, last, design.classes[label], SURE, *at)

@@ -444,11 +444,48 @@ def test_two_interpreters_are_compared_in_classes_and_dates(area, tmp_path):
     other = truth_csv(tmp_path / "bo.csv", found, late, only=100, interpreter="bo")
     text = agreement(out, one, other)
     assert "|\n\n" in text  # or Markdown would take the next line into the table
-    assert "100 points" in text and "100% within 1, 100% within 3" in text.replace(
-        "0% within 0, ", ""
-    )
+    assert "100 points" in text and "| within 1 month | 100% | - |" in text
+    assert "| in the very month | 0% | - |" in text and "| months apart, mean | 1.0 | - |" in text
     assert "| changed or not | 100.0% | 1.00 |" in text
     assert all(row["months_that_differ"] == "1" for row in read_rows(out / "agreement.csv"))
+
+
+def test_shares_of_dates_have_an_interval_over_points(area, tmp_path):
+    _, labels, out = area
+    found = load_design(out)
+    late = labels.copy()
+    late[1:, 20:] = labels[:-1, 20:]  # only in the south are changes dated a month later
+    one = truth_csv(tmp_path / "ann.csv", found, labels)
+    other = truth_csv(tmp_path / "bo.csv", found, late, interpreter="bo")
+    lines = {line.split(" |")[0]: line for line in agreement(out, one, other).splitlines()}
+    value, interval = lines["| in the very month"].split(" | ")[1:]
+    low, high = interval.removesuffix(" |").replace("%", "").split(" to ")
+    assert 0 < int(low) < int(value.removesuffix("%")) < int(high) < 100
+
+
+def test_points_on_which_two_agree_are_a_reference_and_the_others_are_left_to_settle(
+    area, tmp_path
+):
+    _, labels, out = area
+    found = load_design(out)
+    late = labels.copy()
+    late[1:] = labels[:-1]
+    one = truth_csv(tmp_path / "ann.csv", found, labels)
+    other = truth_csv(tmp_path / "bo.csv", found, late, interpreter="bo")
+    lines = one.read_text().splitlines()
+    first = next(line for line in lines[1:] if f"{line.split(',')[3]}" == "2020-03")
+    number = first.split(",")[0]
+    whole = f"{number},ann,2019-02,2020-03,,cannot tell,,"
+    lines = [line for line in lines if line.split(",")[0] != number]
+    one.write_text("\n".join([*lines, whole]) + "\n")
+    agreement(out, one, other)
+    differ = {row["id"] for row in read_rows(out / "agreement.csv")}
+    agreed = {row["id"] for row in read_rows(out / "agreed.csv")}
+    assert number in differ and not differ & agreed and len(differ | agreed) == 120
+    changed = (labels != labels[0]).any(axis=0)[found.points["row"], found.points["column"]]
+    assert len(agreed) in (120 - changed.sum(), 120 - changed.sum() - 1)
+    text = (report(out, out / "agreed.csv") / "report.md").read_text()
+    assert "by ann and bo" in text and "points are not interpreted" in text
 
 
 # --- bad input ---------------------------------------------------------------------------------
