@@ -46,19 +46,18 @@ def design(
     map_folder: that map.py wrote. out: folder to make; None: assess/NAME OF MAP. points: of the
     sample; se: wanted standard error of the overall accuracy, which sets the points instead.
     minimum: points for each stratum. rare: kinds of change on a smaller share of the area are one
-    stratum. by: strata of change by 'type' or by 'year'; strata: a raster
-    whose numbers are the strata instead. seed: of the draw. training: points spread by class and
-    place, to train on; they are no probability sample. more_classes: names that the interpreter may
-    choose beside the map's. stack: where the series are; None: what the map was made from. page:
-    False leaves the page out. overwrite: replace the design in `out`. Raises InputError.
+    stratum. by: strata of change by 'type' or by 'year'; strata: a raster whose numbers are the
+    strata instead. seed: of the draw. training: points spread by class and place, to train on; they
+    are no probability sample. more_classes: names that the interpreter may choose beside the map's.
+    stack: where the series are; None: what the map was made from. page: False leaves the page out.
+    overwrite: replace the design in `out`. Raises InputError.
     """
     chosen = open_map(map_folder)
     out = Path(out or Path("assess") / chosen.folder.resolve().name)
     images = open_stack_of(chosen, stack) if page else None
     found = merged(strata_of(chosen, by=by, path=strata), points, minimum, rare)
     counts = points_in_strata(found, points, se, minimum, training)
-    draw_points = draw_spread if training else draw
-    drawn = draw_points(found, chosen, counts, seed)
+    drawn = (draw_spread if training else draw)(found, chosen, counts, seed)
     settings = {
         "points": int(counts.sum()),
         "se": se,

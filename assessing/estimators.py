@@ -44,13 +44,16 @@ class Sample:
     @property
     def counts(self):
         """Points of each stratum: (H,)."""
-        return np.bincount(self.stratum, minlength=len(self.pixels))
+        strata = len(self.pixels)
+        return np.bincount(self.stratum, minlength=strata)
 
     @property
     def weight(self):
         """Hectares that each point stands for, (n,); those of a stratum sum to its area."""
-        drawn = np.bincount(self.stratum, self.area, len(self.pixels))
-        return self.area * (self.hectares / drawn)[self.stratum]
+        strata = len(self.pixels)
+        drawn = np.bincount(self.stratum, self.area, strata)
+        factor = self.hectares / drawn
+        return self.area * factor[self.stratum]
 
     @property
     def total(self):
@@ -59,7 +62,8 @@ class Sample:
 
     def take(self, rows):
         """Return the Sample of these points only; every stratum must keep a point."""
-        return replace(self, stratum=self.stratum[rows], area=self.area[rows])
+        stratum, area = self.stratum[rows], self.area[rows]
+        return replace(self, stratum=stratum, area=area)
 
 
 class Estimates(NamedTuple):
@@ -160,7 +164,8 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
         value = above / below
         sums = _sums(sample, part, whole, value, from_map)
         error = np.sqrt(sums.variance) / below
-        smoothed = (above + sums.doubt) / (below + 2 * sums.doubt)
+        doubtful = below + 2 * sums.doubt
+        smoothed = (above + sums.doubt) / doubtful
         smoothed_error = np.sqrt(sums.smoothed) / below
         freedom = sums.variance**2 / sums.over_freedom
         freedom = np.where(sums.over_freedom > 0, freedom, np.inf)
@@ -171,11 +176,14 @@ def ratio(sample, part, whole=1.0, *, from_map=False):
 def _sums(sample, part, whole, value, from_map):
     """The Sums over the strata of the residuals of a ratio `value` (K,)."""
     residuals = part - value * whole
-    members = sample.stratum == np.arange(len(sample.pixels))[:, None]  # (H, n)
-    possible = (members @ (whole > 0)) | (not from_map)  # (H, K) may a point lie in the whole?
+    numbers = np.arange(len(sample.pixels))
+    members = sample.stratum == numbers[:, None]  # (H, n)
+    found = members @ (whole > 0)
+    possible = found | (not from_map)  # (H, K) may a point lie in the whole?
     count = sample.counts[:, None]
     share = count / sample.pixels[:, None]
-    remaining = np.where(share > SMALL_SHARE, 1 - share, 1.0)
+    matters = share > SMALL_SHARE
+    remaining = np.where(matters, 1 - share, 1.0)
     doubtful = ADDED * possible * (remaining > 0)  # points
 
     spreads = _spreads(members, residuals, sample.area, value, doubtful)
@@ -196,7 +204,8 @@ def _sums(sample, part, whole, value, from_map):
         scale * second,
         scale**2 / count * fourth,
     )
-    return Sums(*(each.sum(axis=0) for each in strata))
+    totals = [each.sum(axis=0) for each in strata]
+    return Sums(*totals)
 
 
 def _spreads(members, residuals, area, value, doubtful):
@@ -210,22 +219,28 @@ def _spreads(members, residuals, area, value, doubtful):
     members = members.astype(float)
     count = members.sum(axis=1, keepdims=True)
     mean_area = members @ area / count[:, 0]
-    size = (area / (mean_area @ members))[:, None]
+    size = area / (mean_area @ members)
+    size = size[:, None]  # (n, 1)
     middle = members @ (size * residuals) / count
-    squares = (size * (residuals - members.T @ middle)) ** 2
-    right = (1 - value - middle) ** 2
+    deviations = residuals - members.T @ middle
+    squares = (size * deviations) ** 2
+    right = (1 - value - middle) ** 2  # of the points added
     wrong = (-value - middle) ** 2
     total = members @ squares
-    with_doubt = total + doubtful * (right + wrong)
-    fourth = members @ squares**2 + doubtful * (right**2 + wrong**2)
+    doubt = right + wrong
+    with_doubt = total + doubtful * doubt
+    doubt_fourth = right**2 + wrong**2
+    fourth = members @ squares**2 + doubtful * doubt_fourth
     plain = total / (count - 1)
-    smoothed = with_doubt / np.maximum(count - 1 + 2 * doubtful, ADDED)
+    freedom = count - 1 + 2 * doubtful
+    smoothed = with_doubt / np.maximum(freedom, ADDED)
     return plain, smoothed, with_doubt / count, fourth / count
 
 
 def largest_part(sample, part):
     """Share of an estimated total that its heaviest single point carries: (K,)."""
-    carried = _columns(part) * sample.weight[:, None]
+    weight = sample.weight[:, None]
+    carried = _columns(part) * weight
     with np.errstate(divide="ignore", invalid="ignore"):
         return carried.max(axis=0) / carried.sum(axis=0)
 

@@ -18,11 +18,14 @@ def draw(strata, chosen, counts, seed):
     """
     rng = np.random.default_rng(seed)
     ranks = []
-    for pixels, count in zip(strata.pixels, counts):
-        drawn = rng.choice(int(pixels), int(count), replace=False)
-        ranks.append(np.sort(drawn))
+    sizes = strata.pixels.tolist()
+    for pixels, count in zip(sizes, counts):
+        drawn = rng.choice(pixels, count, replace=False)
+        drawn.sort()
+        ranks.append(drawn)
     rank = np.concatenate(ranks)
-    stratum = np.repeat(np.arange(len(counts)), counts)
+    numbers = np.arange(len(counts))
+    stratum = np.repeat(numbers, counts)
     row, column = find(strata, chosen, stratum, rank)
     order = rng.permutation(len(stratum))
     return stratum[order], row[order], column[order]
@@ -33,8 +36,8 @@ def draw_spread(strata, chosen, counts, seed):
 
     Of some random candidates, each next point is the one farthest from those that are kept.
     """
-    wanted = CANDIDATES * np.asarray(counts)
-    candidates = np.minimum(wanted, strata.pixels)
+    counts = np.asarray(counts)
+    candidates = np.minimum(CANDIDATES * counts, strata.pixels)
     stratum, row, column = draw(strata, chosen, candidates, seed)
     places = np.column_stack([row, column])
     kept = []
@@ -43,7 +46,8 @@ def draw_spread(strata, chosen, counts, seed):
         spread = far_apart(places[members], count)
         kept.append(members[spread])
     rng = np.random.default_rng(seed)
-    order = rng.permutation(np.concatenate(kept))
+    kept = np.concatenate(kept)
+    order = rng.permutation(kept)
     return stratum[order], row[order], column[order]
 
 
@@ -54,8 +58,8 @@ def far_apart(places, count):
     for _ in range(count):
         newest = int(distance.argmax())
         picked.append(newest)
-        down, right = (places - places[newest]).T
-        from_newest = np.hypot(down, right)
+        apart = places - places[newest]
+        from_newest = np.hypot(*apart.T)
         distance = np.minimum(distance, from_newest)
         distance[newest] = -1
     return np.array(picked, int)
@@ -64,7 +68,7 @@ def far_apart(places, count):
 def find(strata, chosen, stratum, rank):
     """Row and column of the pixels with these numbers among their stratum's, (n,) each."""
     row, left = find_rows(strata, stratum, rank)
-    column = np.empty(len(rank), np.int64)
+    column = np.empty_like(rank)
     path = chosen.folder / LABELS
     for tile in tiles_of(path):  # from left to right in each row
         down = row - tile.row
@@ -75,23 +79,24 @@ def find(strata, chosen, stratum, rank):
         for point in np.flatnonzero(inside):
             in_row = codes[down[point]]
             members = np.flatnonzero(in_row == stratum[point])
-            if 0 <= left[point] < len(members):
-                place = members[left[point]]
-                column[point] = tile.column + place
+            place = left[point]
+            if 0 <= place < len(members):
+                column[point] = tile.column + members[place]
             left[point] -= len(members)
     return row, column
 
 
 def find_rows(strata, stratum, rank):
     """Row of each numbered pixel, and how many pixels of its stratum lie left of it there."""
-    row = np.empty(len(rank), np.int64)
-    left = np.empty(len(rank), np.int64)
+    row = np.empty_like(rank)
+    left = np.empty_like(rank)
     for number in np.unique(stratum):
         mine = stratum == number
+        ranks = rank[mine]
         in_row = strata.per_row[:, number]
         up_to = in_row.cumsum()  # the end of each row
-        rows = np.searchsorted(up_to, rank[mine], side="right")
-        before = up_to[rows] - in_row[rows]
+        rows = np.searchsorted(up_to, ranks, side="right")
+        before = up_to - in_row
         row[mine] = rows
-        left[mine] = rank[mine] - before
+        left[mine] = ranks - before[rows]
     return row, left
