@@ -4,6 +4,8 @@ A look is what one overflight shows of a pixel. Values are int16 reflectance x 1
 for no look and sorts behind all values.
 """
 
+from itertools import combinations
+
 import numpy as np
 
 from utils.bands import NO_OBSERVATION
@@ -119,13 +121,13 @@ def medoid(looks):
     """
     whole = (looks != MISSING).all(axis=1)  # (n, y, x)
     costs = np.where(whole, np.float32(0), np.float32(np.inf))
-    for one in range(len(looks)):
-        for other in range(one + 1, len(looks)):
-            apart = looks[one].astype(np.float32) - looks[other]
-            distance = np.sqrt((apart**2).sum(axis=0))
-            both = whole[one] & whole[other]
-            costs[one] += np.where(both, distance, 0)
-            costs[other] += np.where(both, distance, 0)
+    for one, other in combinations(range(len(looks)), 2):
+        apart = looks[one].astype(np.float32) - looks[other]
+        distance = np.sqrt((apart**2).sum(axis=0))
+        both = whole[one] & whole[other]
+        distance = np.where(both, distance, 0)
+        costs[one] += distance
+        costs[other] += distance
     best = costs.argmin(axis=0)[None, None]
     chosen = np.take_along_axis(looks, best, axis=0)[0]
     return np.where(whole.any(axis=0), chosen, np.int16(NO_OBSERVATION))

@@ -111,10 +111,9 @@ def look(values, clear, classes):
     clear = clear & seen
     numbers = np.where(values > 0, values, 65535)  # a band may lack data: providers clip at 0
     ranked = np.sort(numbers, axis=0)
-    if not clear.any():
-        return Pixels(0, int(seen.sum()), -CERTAIN if are_shifted(ranked, clear, seen) else 0, 0.0)
-    below = float((ranked[0, clear] < -OFFSET).mean())
-    odds = odds_of(numbers, ranked, clear, seen, np.isin(classes, DARK_CLASSES))
+    dark = np.isin(classes, DARK_CLASSES)
+    odds = odds_of(numbers, ranked, clear, seen, dark)
+    below = float((ranked[0, clear] < -OFFSET).mean()) if clear.any() else 0.0
     return Pixels(int(clear.sum()), int(seen.sum()), odds, below)
 
 
@@ -122,6 +121,8 @@ def odds_of(numbers, ranked, clear, seen, dark):
     """Logarithm of the odds that the 1000 is in. ranked: numbers, the darkest band first."""
     if are_shifted(ranked, clear, seen):
         return -CERTAIN
+    if not clear.any():
+        return 0
     if not are_most(clear.sum(), seen.sum()):
         return BETWEEN_CLOUDS
     dark = dark & clear

@@ -78,10 +78,16 @@ def request_of(choices):
     if unknown := choices.keys() - known:
         raise TypeError(f"composite: unknown arguments {', '.join(sorted(unknown))}")
     choices = {name: plain(value) for name, value in choices.items()}
-    request = Request(**{k: v for k, v in choices.items() if k in Request.__dataclass_fields__})
-    way = Way(**{k: v for k, v in choices.items() if k in Way.__dataclass_fields__})
+    request = made_of(Request, choices)
+    way = made_of(Way, choices)
     check(request, way)
     return request, way
+
+
+def made_of(kind, choices):
+    """A Request or Way of the choices that are fields of it."""
+    fields = kind.__dataclass_fields__
+    return kind(**{name: value for name, value in choices.items() if name in fields})
 
 
 def plain(value):

@@ -37,13 +37,16 @@ def survey(stack):
     dark is the 2nd percentile, NaN where a month has too few observations; both in the units that
     `scale` gives.
     """
-    windows = [observed(stack, rows, columns) for rows, columns in sample_windows(stack)]
+    windows = [observed(stack, *window) for window in sample_windows(stack)]
     months = [np.concatenate(blocks, axis=1) for blocks in zip(*windows)]
     dark = np.full(stack.scale.shape, np.nan)
     for i, values in enumerate(months):
         if values.shape[1] >= FEWEST:
             dark[i] = np.percentile(values, 2, axis=1)
-    middles = [np.median(values, axis=1).max() for values in months if values.shape[1]]
+    middles = []
+    for values in months:
+        if values.shape[1]:
+            middles.append(np.median(values, axis=1).max())
     return dark, np.median(middles) if middles else np.nan
 
 
@@ -84,16 +87,23 @@ def step_month(months, dark):
     if len(rises) < 3:
         return None
     rise = np.median(rises, axis=0)  # (C,)
-    large = rise.min() > 0.5 * STEP and rise.max() < 1.6 * STEP
-    usual = abs(np.median(rise) - STEP) < 0.35 * STEP
     lifted = np.nanmedian(dark[after], axis=0).min() > 0.9 * STEP
-    last, first = dark[before & known][-3:], dark[after & known][:3]
-    here = np.median(first, axis=0) - np.median(last, axis=0)  # (C,) the step at this very place
-    if not (large and usual and lifted and np.median(here) > 0.5 * STEP):
+    last = np.median(dark[before & known][-3:], axis=0)
+    first = np.median(dark[after & known][:3], axis=0)
+    here = np.median(first - last)  # the step at this very place
+    if not (is_step(rise) and lifted and here > 0.5 * STEP):
         return None
     january = dark[months == STEP_MONTH]  # (1, C), or (0, C) if it is missing
     january = january - np.nanmedian(dark[before], axis=0)
-    return STEP_MONTH if january.size and np.median(january) > STEP / 2 else STEP_MONTH + 1
+    from_january = january.size and np.median(january) > STEP / 2
+    return STEP_MONTH if from_january else STEP_MONTH + 1
+
+
+def is_step(rise):
+    """Do all bands (C,) rise by about 1000?"""
+    if rise.min() <= 0.5 * STEP or rise.max() >= 1.6 * STEP:
+        return False
+    return abs(np.median(rise) - STEP) < 0.35 * STEP
 
 
 def rises_of_years(months, dark, before, later):

@@ -56,17 +56,19 @@ class Stack:
         steps = np.arange(len(self.months)) if steps is None else np.asarray(steps)
         there = np.flatnonzero(np.isin(self.months[steps], self.source.months))
         stored = np.searchsorted(self.source.months, self.months[steps[there]])
-        shape = (len(self.bands), rows.stop - rows.start, columns.stop - columns.start)
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        shape = (len(steps), len(self.bands), height, width)
         if len(there) == 0:
-            return np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
-        raw = self.source.reader.read([int(i) for i in stored], rows, columns)
+            return np.full(shape, NO_OBSERVATION, np.int16)
+        raw = self.source.reader.read(stored.tolist(), rows, columns)
         if len(there) == len(steps) and raw.dtype == np.int16:
             block = raw  # in place: a block is large
         else:
-            block = np.full((len(steps), *shape), NO_OBSERVATION, np.int16)
-        for i, month in enumerate(stored):  # a month at a time keeps the temporary arrays small
+            block = np.full(shape, NO_OBSERVATION, np.int16)
+        # A month at a time keeps the temporary arrays small.
+        for place, month, numbers in zip(there, stored, raw):
             scale, offset = self.scale[month], self.offset[month]
-            block[there[i]] = reflectance(raw[i], scale, offset, self.nodata)
+            block[place] = reflectance(numbers, scale, offset, self.nodata)
         return block
 
 
