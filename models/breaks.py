@@ -29,25 +29,31 @@ def break_strength(x):
     months = months.nan_to_num(0)
     middle = months.sum(dim=0) / seen.sum(dim=0).clamp(min=1)
     months = (months - middle) * seen  # small numbers, so that sums stay exact
-    steps = torch.arange(len(months), device=x.device)
-    start, stop = (steps - MONTHS).clamp(min=0), (steps + MONTHS).clamp(max=len(months))
-    before, after = [], []  # count, sum and sum of squares on each side (T, C, B)
-    for each in (seen, months, months.square()):
-        until = running_sum(each)
-        before.append(until[:-1] - until.index_select(0, start))
-        after.append(until.index_select(0, stop) - until[:-1])
-    known = (torch.minimum(before[0], after[0]) - (LEAST - 1)).clamp(0, 1)  # 1.0 or 0.0
-    n, m = before[0].clamp(min=1), after[0].clamp(min=1)
-    mean, mean_after = before[1] / n, after[1] / m
-    squares = before[2] - n * mean.square() + after[2] - m * mean_after.square()
-    variance = squares.clamp(min=0) / (n + m) + NOISE**2
-    t_squared = (mean_after - mean).square() / variance * (n * m / (n + m)) * known
-    return (t_squared.sum(dim=1) / known.sum(dim=1).clamp(min=1)).sqrt()
+    count, count_after = sums_on_both_sides(seen)  # (T, C, B)
+    known = torch.minimum(count, count_after) - (LEAST - 1)
+    known = known.clamp(0, 1)  # 1.0 or 0.0
+    count, count_after = count.clamp(min=1), count_after.clamp(min=1)
+    total, total_after = sums_on_both_sides(months)
+    square, square_after = sums_on_both_sides(months.square())
+    step = total_after / count_after - total / count
+    spread = square - total.square() / count
+    spread_after = square_after - total_after.square() / count_after
+    both = count + count_after
+    variance = (spread + spread_after).clamp(min=0) / both + NOISE**2
+    t_squared = step.square() / variance * (count * count_after / both)
+    bands = known.sum(dim=1).clamp(min=1)
+    return ((t_squared * known).sum(dim=1) / bands).sqrt()
 
 
-def running_sum(months):
-    """Sums of the months before each one: (T, C, B) -> (T + 1, C, B)."""
-    return torch.cat([torch.zeros_like(months[:1]), months.cumsum(dim=0)])
+def sums_on_both_sides(months):
+    """Sums of up to 12 months before each month, and from it on: (T, C, B) -> two of them."""
+    steps = torch.arange(len(months), device=months.device)
+    start = (steps - MONTHS).clamp(min=0)
+    stop = (steps + MONTHS).clamp(max=len(months))
+    until = torch.cat([torch.zeros_like(months[:1]), months.cumsum(dim=0)])  # (T + 1, C, B)
+    before = until[:-1] - until.index_select(0, start)
+    after = until.index_select(0, stop) - until[:-1]
+    return before, after
 
 
 def cost_at(strength, switch_cost, halved_at):

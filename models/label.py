@@ -14,7 +14,6 @@ import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import torch
@@ -70,8 +69,7 @@ def label(
     whole_batches: fill up the last batch, so that no bit depends on the number of series.
     """
     precision = chosen_precision(precision, net, x, threads)
-    own_cost = net.card.get("switch_cost", 0)
-    cost, n = own_cost if switch_cost is None else switch_cost, len(x)
+    n = len(x)
     answers = room_for_answers(n, classes_of(net), x.shape[-1], probabilities)
 
     @torch.inference_mode()
@@ -79,10 +77,10 @@ def label(
         rows = slice(start, min(start + batch_size, n))
         batch = filled_up(x[rows], batch_size) if whole_batches else x[rows]
         logits = logits_of(net, batch, precision)  # (B, K, T)
-        decoded = partial(decode_with, net, batch)
-        known = evidence_of(rows, evidence, lambda: decoded(logits, own_cost))
-        logits = with_evidence(logits, known, temperature)
-        parts = answers_of(logits, decoded(logits, cost), probabilities)
+        known = evidence_of(rows, evidence, lambda: decode_with(net, batch, logits))
+        total = with_evidence(logits, known, temperature)
+        labels = decode_with(net, batch, total, switch_cost)
+        parts = answers_of(total, labels, probabilities)
         for whole, part in zip(answers, parts):
             whole[rows] = part[: rows.stop - rows.start].cpu().numpy()  # without the filling
 
@@ -101,8 +99,10 @@ def room_for_answers(series, classes, months, probabilities):
     return labels, confidence, probability
 
 
-def decode_with(net, x, logits, cost):
-    """Labels (B, T) int64 of scores (B, K, T) of series x, by the cost and the card of `net`."""
+def decode_with(net, x, logits, cost=None):
+    """Labels (B, T) int64 of scores (B, K, T) of series x; cost: None is the network's own."""
+    if cost is None:
+        cost = net.card.get("switch_cost", 0)
     halved_at = net.card.get("break")
     if halved_at is None:
         return decode(logits, cost)
@@ -132,7 +132,7 @@ def label_plain(net, x, *, evidence=None, temperature=1.0):
         logits = net(as_tensor(x, device_of(net))).float() / temperature  # (N, K, T)
         if evidence is not None:
             logits = logits + torch.as_tensor(evidence, device=logits.device)
-        labels = decode_with(net, x, logits, net.card.get("switch_cost", 0))  # (N, T)
+        labels = decode_with(net, x, logits)  # (N, T)
         probability = logits.softmax(dim=1)
         confidence = probability.gather(1, labels[:, None])[:, 0]
     return labels.to(torch.int8).cpu().numpy(), confidence.cpu().numpy(), probability.cpu().numpy()
