@@ -13,6 +13,7 @@ from data_loader import BANDS, Samples, load_samples, save_samples
 from tests.conftest import make_samples, table_of
 from utils.errors import InputError
 from utils.legend import COAST, URBAN, legend_for
+from utils.tables import read_labels
 
 
 def published_array(samples):
@@ -235,3 +236,11 @@ def test_reflectance_beyond_the_integers_is_saved_as_the_limit(tmp_path, samples
     (tmp_path / "bright.dat").rename(tmp_path / "bright.npz")
     again = load_samples(tmp_path / "bright.npz")
     assert again.x[0, 0, 0] == 32767 and again.x[0, 0, 1] == -32767
+
+
+def test_classes_named_by_numbers_are_found_by_their_names():
+    table = pd.DataFrame({"label": ["20", "10", ""]}, dtype=object)
+    labels, legend = read_labels("points.csv", table, legend_for(("10", "20")))
+    assert labels.tolist() == [1, 0, -1] and legend.names == ("10", "20")
+    labels, _ = read_labels("points.csv", table.replace({"20": "1", "10": "0"}), legend)
+    assert labels.tolist() == [1, 0, -1]  # no name, so an id
