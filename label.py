@@ -8,8 +8,8 @@
 Beside OUT.npz stands the folder OUT with report.md: what was taken, what was dropped and why.
 """
 
+from labelling.dating import STEPS
 from labelling.pipeline import label_stack
-from labelling.rounds import ROUNDS, STEPS
 from stacks.product_legends import KNOWN
 from stacks.products import parse_product
 from utils.errors import run_main
@@ -48,8 +48,7 @@ def make_parser():
     flag = parser.add_argument_group("samples").add_argument
     flag("--out", required=True, metavar="OUT.npz", help="file of the samples")
     flag("--samples", type=whole_number(20), default=10_000, help="most series to take")
-    flag("--rounds", type=whole_number(1), default=ROUNDS, help="networks, one after the other")
-    flag("--steps", type=whole_number(20), default=STEPS, help="batches of 64 series in a round")
+    flag("--steps", type=whole_number(20), default=STEPS, help="batches of 64 series in training")
     flag("--seed", type=whole_number(0), default=0, help="of the choice and the network")
     add_reading_flags(parser.add_argument_group("reading the stack").add_argument)
     return parser

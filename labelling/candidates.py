@@ -51,17 +51,18 @@ def find_candidates(products, stack, classes, samples, *, seed=0):
 
 def window_candidates(block, inner, first_row, products, classes, rng):
     """Table of the labelled pixels of a window, as arrays of one length."""
-    edge = edges(block)[:, inner]
-    block = block[:, inner]
-    yearly = one_a_month(block.reshape(len(block), -1), [each.month for each in products])
+    width = block.shape[2]
+    edge = edges(block)[:, inner].reshape(len(block), -1)  # (P, pixels)
+    says = block[:, inner].reshape(len(block), -1)
+    yearly = one_a_month(says, [each.month for each in products])
     stratum = stratum_of(yearly, classes)  # (pixels,)
     pixels = np.flatnonzero(stratum >= 0)
-    row, column = np.divmod(pixels, block.shape[2])
-    at_edge = edge.reshape(len(edge), -1)[:, pixels].T
+    row, column = np.divmod(pixels, width)
+    at_edge = edge[:, pixels].T
     return {
         "row": row + first_row + inner.start,
         "column": column,
-        "classes": block.reshape(len(block), -1)[:, pixels].T,
+        "classes": says[:, pixels].T,
         "edge": at_edge,
         "stratum": stratum[pixels],
         # Low keys are kept: chance, after what lies in the middle of its class.
@@ -72,24 +73,27 @@ def window_candidates(block, inner, first_row, products, classes, rng):
 def edges(block):
     """Whether one of the four neighbours has another class: (P, y, x) int8 -> bool."""
     out = np.zeros(block.shape, bool)
-    for axis in (1, 2):
-        first, second = [slice(None)] * 3, [slice(None)] * 3
-        first[axis], second[axis] = slice(None, -1), slice(1, None)
-        first, second = tuple(first), tuple(second)
-        differ = (block[first] != block[second]) & (block[first] >= 0) & (block[second] >= 0)
-        out[first] |= differ
-        out[second] |= differ
+    for first, second, at_first, at_second in (
+        (block[:, :-1], block[:, 1:], out[:, :-1], out[:, 1:]),  # one below the other
+        (block[:, :, :-1], block[:, :, 1:], out[:, :, :-1], out[:, :, 1:]),  # side by side
+    ):
+        differ = first != second
+        differ &= first >= 0
+        differ &= second >= 0
+        at_first |= differ
+        at_second |= differ
     return out
 
 
 def one_a_month(classes, months):
     """Class of each month that has a product: (P, N) -> (M, N), -1 where its products disagree."""
     out = []
-    for month in sorted(set(months)):
-        same = classes[[i for i, each in enumerate(months) if each == month]]
+    months = np.asarray(months)
+    for month in np.unique(months):
+        same = classes[months == month]
         high = same.max(axis=0)
-        agree = np.where(same < 0, high, same).min(axis=0) == high
-        out.append(np.where(agree, high, -1))
+        low = np.where(same < 0, high, same).min(axis=0)
+        out.append(np.where(low == high, high, -1))
     return np.stack(out).astype(np.int8)
 
 
@@ -98,30 +102,42 @@ def stratum_of(yearly, classes):
     for what is neither stable nor one lasting change; -1 without any class.
     """
     known = yearly >= 0
-    first = np.take_along_axis(yearly, known.argmax(axis=0)[None], 0)[0].astype(np.int64)
-    last_at = len(yearly) - 1 - known[::-1].argmax(axis=0)
-    last = np.take_along_axis(yearly, last_at[None], 0)[0].astype(np.int64)
-    changes = np.zeros(yearly.shape[1], np.int64)
-    previous = first.copy()
+    years = known.sum(axis=0)
+    first = previous = first_class(yearly)
+    last = first_class(yearly[::-1])
+    changes = np.zeros(len(first), np.int64)
     for layer in yearly:
-        changes += (layer >= 0) & (layer != previous)
-        previous = np.where(layer >= 0, layer, previous)
-    plain = (changes <= 1) & ((known.sum(axis=0) >= 2) | (len(yearly) == 1))
-    stratum = np.where(plain, first * classes + last, classes * classes + last)
-    return np.where(known.any(axis=0), stratum, -1)
+        here = np.where(layer >= 0, layer, previous)
+        changes += here != previous
+        previous = here
+    plain = changes <= 1
+    if len(yearly) > 1:
+        plain &= years >= 2
+    other = classes * classes + last
+    stratum = np.where(plain, first * classes + last, other)
+    return np.where(years > 0, stratum, -1)
+
+
+def first_class(yearly):
+    """The first class of each pixel, (M, N) -> (N,) int64, -1 where it has none."""
+    month = (yearly >= 0).argmax(axis=0)
+    return yearly[month, np.arange(len(month))].astype(np.int64)
 
 
 def keep_best(best, found, window, samples):
     """Add the window's pixels to the best of each stratum, at most `samples` in each."""
-    order = np.argsort(window["stratum"], kind="stable")
-    stratum = window["stratum"][order]
-    for number in np.unique(stratum):
-        low, high = np.searchsorted(stratum, [number, number + 1])
-        found[number] += high - low
-        part = {name: array[order[low:high]] for name, array in window.items()}
+    for number in np.unique(window["stratum"]):
+        rows = np.flatnonzero(window["stratum"] == number)
+        found[number] += len(rows)
+        parts = [{name: array[rows] for name, array in window.items()}]
         if best[number]:
-            part = {name: np.concatenate([best[number][name], part[name]]) for name in part}
-        best[number] = smallest(part, samples)
+            parts.insert(0, best[number])
+        best[number] = smallest(joined(parts), samples)
+
+
+def joined(parts):
+    """Tables of the same columns, one below the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def smallest(part, count):
@@ -135,15 +151,15 @@ def smallest(part, count):
 def assembled(best, found, samples, products):
     """Candidates from the best of each stratum, `samples` in all."""
     there = [len(part["key"]) if part else 0 for part in best]
-    parts = [
-        smallest(part, count) for part, count in zip(best, even_shares(there, samples)) if part
-    ]
+    shares = even_shares(there, samples)
+    parts = [smallest(part, share) for part, share in zip(best, shares) if part]
     if not parts:
         none = np.zeros(0, np.int64)
         empty = np.zeros((0, products), np.int8)
         return Candidates(none, none, empty, empty > 0, none, found)
-    names = ("row", "column", "classes", "edge", "stratum")
-    return Candidates(*(np.concatenate([part[name] for part in parts]) for name in names), found)
+    table = joined(parts)
+    del table["key"]
+    return Candidates(**table, found=found)
 
 
 def even_shares(there, total):
@@ -165,19 +181,21 @@ def even_shares(there, total):
 def read_pixels(stack, row, column):
     """Series (N, C, T) int16 of pixels, read block by block as the stack is stored."""
     height, width = stack.geobox.shape
-    down, right = (min(pair) for pair in zip(stack.source.chunk, (height, width)))
+    down, right = stack.source.chunk
+    down, right = min(down, height), min(right, width)
     while down * right > (1 << 18) and down > 1:
         down = -(-down // 2)
     out = np.empty((len(row), len(stack.bands), len(stack.months)), np.int16)
-    block = (row // down) * (-(-width // right)) + column // right
+    across = -(-width // right)
+    block = row // down * across + column // right
     order = np.argsort(block, kind="stable")
     starts = np.flatnonzero(np.diff(block[order], prepend=-1))
-    for low, high in zip(starts, [*starts[1:], len(order)]):
-        some = order[low:high]
-        rows = slice(int(row[some].min()), int(row[some].max()) + 1)
-        columns = slice(int(column[some].min()), int(column[some].max()) + 1)
+    for pixels in np.split(order, starts[1:]):
+        here, there = row[pixels], column[pixels]
+        top, left = here.min(), there.min()
+        rows = slice(int(top), int(here.max()) + 1)
+        columns = slice(int(left), int(there.max()) + 1)
         values = stack.read(rows, columns)  # (T, C, y, x)
-        out[some] = values[:, :, row[some] - rows.start, column[some] - columns.start].transpose(
-            2, 1, 0
-        )
+        values = values[:, :, here - top, there - left]  # (T, C, pixels)
+        out[pixels] = values.transpose(2, 1, 0)
     return out

@@ -9,8 +9,8 @@ from pyproj import Transformer
 from data_loader import Samples, save_samples
 from labelling.candidates import find_candidates, read_pixels
 from labelling.choose import choose
+from labelling.dating import STEPS, find_months
 from labelling.report import write_report
-from labelling.rounds import ROUNDS, STEPS, find_months
 from stacks.absent import FEWEST as FEWEST_BANDS
 from stacks.absent import with_absent
 from stacks.product_legends import common_legend, read_classes
@@ -44,7 +44,6 @@ def label_stack(
     legend=None,
     classes=None,
     samples=10_000,
-    rounds=ROUNDS,
     steps=STEPS,
     product_month=7,
     seed=0,
@@ -54,7 +53,7 @@ def label_stack(
 
     stack: path; products: [(year, path), ...]; out: .npz, and a folder of the same name with the
     report. legend: name of a known legend for all products; classes: a table value,class instead.
-    samples: the most to take. rounds, steps: of the network, and batches of each round.
+    samples: the most to take. steps: batches of the training of a network.
     product_month: the month of its year that a product speaks of. stack_options: those of
     `open_stack`. Returns Labelled. Raises InputError.
     """
@@ -73,7 +72,7 @@ def label_stack(
     names = common_legend([known for _, known in looked_at])
     looked_at = [with_lookup(product, known, names) for product, known in looked_at]
     with claimed(out.with_suffix("")) as folder:
-        return label_in_folder(folder, out, opened, looked_at, names, samples, rounds, steps, seed)
+        return label_in_folder(folder, out, opened, looked_at, names, samples, steps, seed)
 
 
 def open_with_bands_there(path, **options):
@@ -86,7 +85,7 @@ def open_with_bands_there(path, **options):
         return open_stack(path, bands=error.there, **options)
 
 
-def label_in_folder(folder, out, stack, products, legend, most, rounds, steps, seed):
+def label_in_folder(folder, out, stack, products, legend, most, steps, seed):
     """What label_stack does once its input is known to be good."""
     candidates = find_candidates(products, stack, len(legend), int(most * POOL), seed=seed)
     check_candidates(candidates, products, legend)
@@ -104,7 +103,6 @@ def label_in_folder(folder, out, stack, products, legend, most, rounds, steps, s
         months,
         stack.bands,
         legend,
-        rounds=rounds,
         steps=steps,
         seed=seed,
     )

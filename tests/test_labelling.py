@@ -33,9 +33,15 @@ from labelling.candidates import (
     stratum_of,
 )
 from labelling.choose import choose
-from labelling.evidence import SWITCH_COST, month_probabilities, product_evidence
+from labelling.dating import ONE_MONTH, labels_from_years, trained
+from labelling.evidence import (
+    SWITCH_COST,
+    month_probabilities,
+    most_likely,
+    not_in_doubt,
+    product_evidence,
+)
 from labelling.pipeline import label_stack
-from labelling.rounds import ONE_MONTH, labels_from_years, trained
 from stacks.product_legends import KNOWN, find_legend, read_classes
 from stacks.products import find_products, with_lookup
 from stacks.stack import open_stack
@@ -50,7 +56,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("land")
     labels = write_land(folder)
     out = folder / "city.npz"
-    label_stack(folder / "city.zarr", products_of(folder), out, steps=300, rounds=2)
+    label_stack(folder / "city.zarr", products_of(folder), out, steps=300)
     return folder, labels, out
 
 
@@ -132,7 +138,7 @@ def test_land_that_does_not_change_gives_stable_samples(tmp_path, capsys):
     first = np.datetime64("2019-01", "M")
     write_zarr(tmp_path / "late.zarr", pixels, first=first, transform=GRID)
     out = tmp_path / "city.npz"
-    label_stack(tmp_path / "late.zarr", products_of(tmp_path), out, steps=60, rounds=1)
+    label_stack(tmp_path / "late.zarr", products_of(tmp_path), out, steps=60)
     assert "samples, 0 of them change" in capsys.readouterr().out
     samples = load_samples(out)
     assert (np.where(samples.y < 0, samples.y.max(1, keepdims=True), samples.y).std(1) == 0).all()
@@ -146,7 +152,7 @@ def test_a_stack_without_some_bands_gives_samples_that_run_py_can_read(tmp_path)
     pixels = reflectance(labels)[:, there]
     first = np.datetime64("2019-01", "M")
     write_folder(tmp_path / "seven", pixels, first=first, transform=GRID, names=names)
-    label_stack(tmp_path / "seven", products_of(tmp_path), tmp_path / "x.npz", steps=60, rounds=1)
+    label_stack(tmp_path / "seven", products_of(tmp_path), tmp_path / "x.npz", steps=60)
     samples = load_samples(tmp_path / "x.npz")  # with all ten bands, as run.py reads them
     seen = np.isfinite(samples.x).any(axis=(0, 2))
     assert np.flatnonzero(seen).tolist() == there
@@ -270,6 +276,26 @@ def test_probabilities_are_those_of_all_paths():
         for month in range(5):
             expected = weight[paths[:, month] == 1].sum() / weight.sum()
             assert found[1, month] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_state_that_no_product_shows_is_in_doubt():
+    score = np.zeros((1, 2, 12), np.float32)
+    score[0, 1] = -4  # the network says class 0
+    score[0, :, 4:7] = [[-4], [0]]  # but in three months class 1
+    classes, edge = np.zeros((1, 2), np.int8), np.zeros((1, 2), bool)
+    says = product_evidence(classes, edge, [0, 11], np.array([0.9, 0.8]), 12, 2)
+    labels, _ = most_likely(0.3 * score + says)
+    assert not labels.any()
+    kept = not_in_doubt(labels, score, says)[0]
+    assert np.flatnonzero(~kept).tolist() == [4, 5, 6]
+
+
+def test_months_beside_a_change_of_unsure_date_keep_their_evidence():
+    score = np.zeros((1, 2, 12), np.float32)
+    score[0, 1, :5] = score[0, 0, 7:] = -9  # in months 5 and 6 the network knows nothing
+    labels, evidence = most_likely(score)
+    own = np.take_along_axis(month_probabilities(score), labels[:, None].astype(int), 1)
+    assert own.min() < 0.4 and evidence.min() > 0.5
 
 
 def test_a_product_without_a_class_says_nothing():

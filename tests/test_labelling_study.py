@@ -62,7 +62,7 @@ def test_rows_that_are_there_are_kept(tmp_path, monkeypatch):
     words = ["--data", tmp_path / "tiny.npz", "--rates", "0.1", "--epochs", "1"]
     words += ["--work", tmp_path / "work", "--out", tmp_path / "table.csv"]
     words = [str(word) for word in words]
-    short = dict(steps=20, rounds=1)
+    short = dict(steps=20)
     whole = study.label_stack
     monkeypatch.setattr(study, "label_stack", lambda *a, **k: whole(*a, **k, **short))
     study.main(words)

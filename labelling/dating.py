@@ -1,18 +1,21 @@
-"""Find the months: networks are trained on what is known of every series, and label all of it.
+"""Find the months: a network is trained on what the products say, and labels all months with them.
 
-What is known in the first round is what the products say. Between two years of one class the class
-holds all the time. Between two years of different classes the change may be anywhere. There the
-NEW class is taught in all months. That sounds wrong, and is what works: months before the change
-look like the many stable series of the old class, which outvote them, while what is seen only
-between such years (stubble, cleared ground, a building site) is learned as no longer the old
-class. (Learning from positive and unlabelled examples: Elkan & Noto 2008.)
+Between two years of one class the class holds all the time. Between two years of different classes
+the change may be anywhere. There the NEW class is taught in all months. That sounds wrong, and is
+what works: months before the change look like the many stable series of the old class, which
+outvote them, while what is seen only between such years (stubble, cleared ground, a building site)
+is learned as no longer the old class. (Learning from positive and unlabelled examples: Elkan & Noto
+2008.)
 
-It works only for a network that sees one month alone, and the first one is such a network. One that
-sees the whole series learns where in the year the products stand, and dates changes by that.
+It works only for a network that sees one month alone. One that sees the whole series learns where
+in the year the products stand, and dates changes by that. Where all products are of one month there
+is no such date to learn. There a network that sees the whole series, and is surer of classes, takes
+part too.
 
-Then products and network are decoded together. The labels so found teach a network that sees the
-whole series, and the two networks label once more: the first is right about months, the second
-about classes.
+Then products and network are decoded together, twice: with the usual cost of a change, and with
+changes made easy. The first gives the labels. Where the second says otherwise there may be a state
+that no product shows, or a change in another month. These months are in doubt and get no label. A
+network that is trained on the rest and sees whole series can find such states by itself.
 """
 
 from dataclasses import dataclass
@@ -25,37 +28,35 @@ from tqdm import tqdm
 import models
 from labelling.candidates import one_a_month
 from labelling.evidence import (
-    LEAST_EVIDENCE,
     NETWORK_WEIGHT,
     TRUST,
     most_likely,
+    not_in_doubt,
     product_evidence,
     trust_of,
 )
 from training.augment import AUGMENTATIONS
 from training.processes import machine
 
-ROUNDS = 2
-STEPS = 2_500  # batches of a round
+STEPS = 2_500  # batches of the training of a network
 BATCH = 64
 LEARNING_RATE = 5e-3
 AVERAGE = 0.998  # decay of the running mean of the weights, which is what labels
 CHANGES = ("splice", "illumination", "noise", "gaps")
 BALANCE = 0.5  # power of 1 / frequency of a class by which its series are drawn; 0 = as they come
-ONE_MONTH = {"patch": 1, "reach": ()}  # a PatchNet that sees each month alone
+ONE_MONTH, WHOLE_SERIES = {"patch": 1, "reach": ()}, {}  # arguments of PatchNet: what it sees
 
 
 @dataclass(frozen=True)
 class Found:
-    """labels (N, T) int8; evidence (N, T) float32, the probability of the label; trust (2,)."""
+    """labels (N, T) int8; evidence (N, T) float32 of the label, 0 = in doubt."""
 
     labels: np.ndarray
     evidence: np.ndarray
-    trust: np.ndarray
-    first: np.ndarray  # (N, T) what the products alone say
+    trust: np.ndarray  # (2,) of the products, in the middle of a class and at an edge
 
 
-def find_months(x, classes, edge, months, bands, legend, *, rounds=ROUNDS, steps=STEPS, seed=0):
+def find_months(x, classes, edge, months, bands, legend, *, steps=STEPS, seed=0):
     """Label every month of series x (N, C, T) with the help of products; returns Found.
 
     classes, edge: (N, P); months: (P,) index of each product's month. Months before the first
@@ -65,21 +66,20 @@ def find_months(x, classes, edge, months, bands, legend, *, rounds=ROUNDS, steps
     trust = np.array([TRUST, TRUST])
     length, n_classes = x.shape[2], len(legend)
     at, yearly = years_of(classes, months)
-    first = taught = np.where(seen, labels_from_years(yearly, at, length), -1)
+    taught = np.where(seen, labels_from_years(yearly, at, length), -1)
     scores = []
-    for number in range(max(1, rounds)):
-        shape = {} if number else ONE_MONTH
+    for number, shape in enumerate([ONE_MONTH] if len(at) > 1 else [ONE_MONTH, WHOLE_SERIES]):
         with machine("cpu", threads=1):  # on a busy machine two would wait for each other
             net = trained(x, taught, bands, legend, steps=steps, seed=seed + number, **shape)
-        scores = [*scores[:1], network_scores(net, x, seen)]
-        score = NETWORK_WEIGHT * np.mean(scores, axis=0)
-        for _ in range(2):  # the trust of the products follows from the labels, and they from it
-            says = product_evidence(classes, edge, months, trust, length, n_classes)
-            labels, sure = most_likely(score + says)
-            labels = np.where(seen, labels, -1)
-            trust = trust_of(classes, edge, months, labels)
-        taught = np.where(sure >= LEAST_EVIDENCE, labels, -1)
-    return Found(labels, sure, trust, first)
+        scores.append(network_scores(net, x, seen))
+    score = np.mean(scores, axis=0)
+    for _ in range(2):  # the trust of the products follows from the labels, and they from it
+        says = product_evidence(classes, edge, months, trust, length, n_classes)
+        labels, sure = most_likely(NETWORK_WEIGHT * score + says)
+        labels = np.where(seen, labels, -1)
+        trust = trust_of(classes, edge, months, labels)
+    sure = np.where(not_in_doubt(labels, score, says), sure, 0)
+    return Found(labels, sure, trust)
 
 
 def seen_months(x):
