@@ -107,26 +107,20 @@ def read_table(path):
 
 def samples_of(way, known, rate, path, seed):
     """Write the training samples of one way; return what is known of their labels."""
-    row, column, shape = laid_out(known)
-    if way == "annotated":
-        made, place = known, np.arange(len(known))
-    else:
+    made, true = known, known.y
+    if way != "annotated":
+        row, column, shape = laid_out(known)
         codes, julys = products_of(known, rate, row, column, shape, seed)
-        folder = path.with_suffix(".land")
-        if way == "naive":
-            made, place = replace(known, y=naive(known, codes[:, row, column], julys)), None
-        else:
-            write_land(folder, known, row, column, shape, codes, julys)
-            given = [(int(str(known.months[t])[:4]), folder / f"product_{t}.tif") for t in julys]
-            classes = folder / "classes.csv"
-            made = label_stack(folder / "monthly", given, path, classes=classes, seed=seed).samples
-            pixel = np.array([each.split("_")[1::2] for each in made.ids]).astype(int)
-            at = np.full(shape, -1)
-            at[row, column] = np.arange(len(known))
-            place = at[pixel[:, 0], pixel[:, 1]]
-    if way != "label.py":
+    if way == "naive":
+        made = replace(known, y=naive(known, codes[:, row, column], julys))
+    if way == "label.py":
+        land = path.with_suffix(".land")
+        given = write_land(land, known, row, column, shape, codes, julys)
+        how = {"classes": land / "classes.csv", "seed": seed}
+        made = label_stack(land / "monthly", given, path, **how).samples
+        true = at_pixels(known.y, row, column, shape, made.ids)
+    else:
         save_samples(path, made)
-    true = known.y if place is None else known.y[place]
     both = (true >= 0) & (made.y >= 0)
     return {
         "series": len(made),
@@ -136,19 +130,28 @@ def samples_of(way, known, rate, path, seed):
     }
 
 
+def at_pixels(labels, row, column, shape, ids):
+    """Labels of the series that lie where samples of label.py do, by the names `ids` of these."""
+    number = np.full(shape, -1)
+    number[row, column] = np.arange(len(labels))
+    places = [each.split("_") for each in ids]  # row, its number, column, its number
+    return labels[[number[int(r), int(c)] for _, r, _, c in places]]
+
+
 def one_axis(samples):
     """Samples on one axis of months: series that begin later have no observation before."""
     if samples.months.ndim == 1:
         return samples
-    first = samples.months[:, 0]
-    months = np.arange(first.min(), samples.months.max() + 1)
-    start = (first - first.min()).astype(int)
     n, bands, steps = samples.x.shape
+    first, last = samples.months.min(), samples.months.max()
+    months = np.arange(first, last + 1)
     x = np.full((n, bands, len(months)), np.nan, np.float32)
     y = np.full((n, len(months)), -1, np.int8)
-    at = start[:, None] + np.arange(steps)
-    x[np.arange(n)[:, None, None], np.arange(bands)[:, None], at[:, None]] = samples.x
-    y[np.arange(n)[:, None], at] = samples.y
+    starts = (samples.months[:, 0] - first).astype(int)
+    for series, start in enumerate(starts):
+        own = slice(start, start + steps)
+        x[series, :, own] = samples.x[series]
+        y[series, own] = samples.y[series]
     return replace(samples, x=x, y=y, months=months)
 
 
@@ -157,19 +160,21 @@ def laid_out(samples):
 
     Within its square a site's series stand in the order of their latitude and longitude.
     """
-    sites, number = np.unique(samples.site, return_inverse=True)
-    side = int(np.ceil(np.sqrt(np.bincount(number).max())))
+    sites, number, count = np.unique(samples.site, return_inverse=True, return_counts=True)
+    side = int(np.ceil(np.sqrt(count.max())))
     across = int(np.ceil(np.sqrt(len(sites))))
     row, column = np.empty(len(samples), int), np.empty(len(samples), int)
-    for each in range(len(sites)):
-        members = np.flatnonzero(number == each)
+    longitude, latitude = samples.lonlat.T
+    for site in range(len(sites)):
+        top, left = site // across * side, site % across * side
+        members = np.flatnonzero(number == site)
+        members = members[np.argsort(-latitude[members], kind="stable")]
         width = int(np.ceil(np.sqrt(len(members))))
-        north = members[np.argsort(-samples.lonlat[members, 1], kind="stable")]
-        for line, start in enumerate(range(0, len(north), width)):
-            part = north[start : start + width]
-            part = part[np.argsort(samples.lonlat[part, 0], kind="stable")]
-            row[part] = each // across * side + line
-            column[part] = each % across * side + np.arange(len(part))
+        for line, start in enumerate(range(0, len(members), width)):
+            part = members[start : start + width]
+            part = part[np.argsort(longitude[part], kind="stable")]
+            row[part] = top + line
+            column[part] = left + np.arange(len(part))
     return row, column, (across * side, across * side)
 
 
@@ -182,11 +187,14 @@ def products_of(samples, rate, row, column, shape, seed):
     for layer, july in zip(out, julys):
         true = np.full(shape, -1, np.int8)
         true[row, column] = samples.y[:, july]
-        chance = np.where(edges(true[None])[0], BORDER, 1.0)
-        chance *= rate / chance[true >= 0].mean()
-        wrong = (rng.random(shape) < chance) & (true >= 0)
+        there = true >= 0
+        at_border = edges(true[None])[0]
+        chance = np.where(at_border, BORDER, 1.0)
+        chance *= rate / chance[there].mean()
+        wrong = rng.random(shape) < chance
         other = (true + rng.integers(1, classes, shape)) % classes
-        layer[true >= 0] = np.where(wrong, other, true)[true >= 0]
+        says = np.where(wrong, other, true)
+        layer[there] = says[there]
     return out, julys
 
 
@@ -194,23 +202,32 @@ def naive(samples, codes, julys):
     """The product's class in all months of its year: (J, N) -> labels (N, T)."""
     labels = np.full(samples.y.shape, -1, np.int8)
     year = samples.months.astype("datetime64[Y]")
+    codes = np.where(codes == OUTSIDE, -1, codes.astype(int))
     for says, july in zip(codes, julys):
-        labels[:, year == year[july]] = np.where(says == OUTSIDE, -1, says.astype(int))[:, None]
-    return np.where(np.isfinite(samples.x).any(axis=1), labels, -1).astype(np.int8)
+        labels[:, year == year[july]] = says[:, None]
+    seen = np.isfinite(samples.x).any(axis=1)
+    return np.where(seen, labels, -1).astype(np.int8)
 
 
 def write_land(folder, samples, row, column, shape, codes, julys):
-    """Write the stack (a GeoTIFF a month), the products and the table of classes."""
-    (folder / "monthly").mkdir(parents=True, exist_ok=True)
+    """Write the stack (a GeoTIFF a month), the table of classes and the products; return these as
+    [(year, path), ...].
+    """
+    monthly = folder / "monthly"
+    monthly.mkdir(parents=True, exist_ok=True)
     x = np.where(np.isnan(samples.x), NO_OBSERVATION, np.rint(samples.x)).astype(np.int16)
-    for step, month in enumerate(samples.months):
-        pixels = np.full((x.shape[1], *shape), NO_OBSERVATION, np.int16)
-        pixels[:, row, column] = x[:, :, step].T
-        write_raster(folder / "monthly" / f"S2_{month}.tif", pixels, samples.bands, NO_OBSERVATION)
-    for layer, july in zip(codes, julys):
-        write_raster(folder / f"product_{july}.tif", layer[None], ("class",), OUTSIDE)
+    for month, values in zip(samples.months, x.transpose(2, 1, 0)):  # (C, N)
+        pixels = np.full((len(values), *shape), NO_OBSERVATION, np.int16)
+        pixels[:, row, column] = values
+        write_raster(monthly / f"S2_{month}.tif", pixels, samples.bands, NO_OBSERVATION)
     lines = [f"{number},{name}" for number, name in enumerate(samples.legend.names)]
     (folder / "classes.csv").write_text("value,class\n" + "\n".join(lines) + "\n")
+    given = []
+    for layer, july in zip(codes, julys):
+        year, path = str(samples.months[july])[:4], folder / f"product_{july}.tif"
+        write_raster(path, layer[None], ("class",), OUTSIDE)
+        given.append((int(year), path))
+    return given
 
 
 def write_raster(path, pixels, names, nodata):
