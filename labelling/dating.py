@@ -1,4 +1,4 @@
-"""Find the months: a network is trained on what the products say, and labels all months with them.
+"""Find the months: networks are trained on what the products say, and label all months.
 
 Between two years of one class the class holds all the time. Between two years of different classes
 the change may be anywhere. There the NEW class is taught in all months. That sounds wrong, and is
@@ -7,15 +7,13 @@ outvote them, while what is seen only between such years (stubble, cleared groun
 is learned as no longer the old class. (Learning from positive and unlabelled examples: Elkan & Noto
 2008.)
 
-It works only for a network that sees one month alone. One that sees the whole series learns where
-in the year the products stand, and dates changes by that. Where all products are of one month there
-is no such date to learn. There a network that sees the whole series, and is surer of classes, takes
-part too.
+It works only for a network that sees one month alone, and the first one is such a network. One that
+sees the whole series learns where in the year the products stand, and dates changes by that.
 
-Then products and network are decoded together, twice: with the usual cost of a change, and with
-changes made easy. The first gives the labels. Where the second says otherwise there may be a state
-that no product shows, or a change in another month. These months are in doubt and get no label. A
-network that is trained on the rest and sees whole series can find such states by itself.
+Then products and network are decoded together. The labels so found teach a network that sees the
+whole series, and the two networks label once more: the first is right about months, the second
+about classes. Where all products are of one month, nothing can be learned of where they stand.
+There the second network, too, is trained on the products.
 """
 
 from dataclasses import dataclass
@@ -28,10 +26,10 @@ from tqdm import tqdm
 import models
 from labelling.candidates import one_a_month
 from labelling.evidence import (
+    LEAST_EVIDENCE,
     NETWORK_WEIGHT,
     TRUST,
     most_likely,
-    not_in_doubt,
     product_evidence,
     trust_of,
 )
@@ -49,7 +47,7 @@ ONE_MONTH, WHOLE_SERIES = {"patch": 1, "reach": ()}, {}  # arguments of PatchNet
 
 @dataclass(frozen=True)
 class Found:
-    """labels (N, T) int8; evidence (N, T) float32 of the label, 0 = in doubt."""
+    """labels (N, T) int8; evidence (N, T) float32, the probability of the label."""
 
     labels: np.ndarray
     evidence: np.ndarray
@@ -68,17 +66,18 @@ def find_months(x, classes, edge, months, bands, legend, *, steps=STEPS, seed=0)
     at, yearly = years_of(classes, months)
     taught = np.where(seen, labels_from_years(yearly, at, length), -1)
     scores = []
-    for number, shape in enumerate([ONE_MONTH] if len(at) > 1 else [ONE_MONTH, WHOLE_SERIES]):
+    for number, shape in enumerate((ONE_MONTH, WHOLE_SERIES)):
         with machine("cpu", threads=1):  # on a busy machine two would wait for each other
             net = trained(x, taught, bands, legend, steps=steps, seed=seed + number, **shape)
         scores.append(network_scores(net, x, seen))
-    score = np.mean(scores, axis=0)
-    for _ in range(2):  # the trust of the products follows from the labels, and they from it
-        says = product_evidence(classes, edge, months, trust, length, n_classes)
-        labels, sure = most_likely(NETWORK_WEIGHT * score + says)
-        labels = np.where(seen, labels, -1)
-        trust = trust_of(classes, edge, months, labels)
-    sure = np.where(not_in_doubt(labels, score, says), sure, 0)
+        score = np.mean(scores, axis=0)
+        for _ in range(2):  # the trust of the products follows from the labels, and they from it
+            says = product_evidence(classes, edge, months, trust, length, n_classes)
+            labels, sure = most_likely(NETWORK_WEIGHT * score + says)
+            labels = np.where(seen, labels, -1)
+            trust = trust_of(classes, edge, months, labels)
+        if len(at) > 1:
+            taught = np.where(sure >= LEAST_EVIDENCE, labels, -1)
     return Found(labels, sure, trust)
 
 

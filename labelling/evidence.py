@@ -3,7 +3,7 @@
 A series is a chain of months. A change costs `SWITCH_COST`, in nats, as in models/decode.py. A
 product tells the class at its month and is right with a probability, its trust. The network tells
 the class of every month. Viterbi gives the labels; the forward and backward sums (Rabiner 1989)
-give the probability of each of them, from which the evidence of the sample is made.
+give the probability of each of them, which is the evidence of the sample.
 """
 
 import numpy as np
@@ -15,9 +15,6 @@ SWITCH_COST = 3.0  # nats; see benchmarks/labelling.py
 # Of the network's log probabilities. Months that follow each other err together, so that each of
 # them counts less than a whole observation.
 NETWORK_WEIGHT = 0.3
-# A second decoding in which the network weighs more and a change costs less. It finds most changes,
-# and as many false ones. Months in which it says otherwise are in doubt.
-EAGER_WEIGHT, EAGER_COST = 0.5, 1.0
 TRUST = 0.9  # of a product before anything is known of it
 LEAST_TRUST, MOST_TRUST = 0.6, 0.98
 LEAST_EVIDENCE = 0.5  # of a month; below it the month is -1
@@ -43,41 +40,16 @@ def product_evidence(classes, edge, months, trust, steps, n_classes):
 
 
 def most_likely(score):
-    """Labels (N, T) int8 and their evidence (N, T) float32, of log evidence (N, K, T).
-
-    The evidence is the probability of the label in its month or in a month beside it, whichever is
-    higher. A date is never sure to a month, and the months around it are needed to learn it.
-    """
+    """Labels (N, T) int8 and probability of each label (N, T) float32 of log evidence (N, K, T)."""
     labels = np.empty((len(score), score.shape[2]), np.int8)
     sure = np.empty(labels.shape, np.float32)
     for start in range(0, len(score), CHUNK):
         rows = slice(start, start + CHUNK)
         part = score[rows]
         labels[rows] = decode(torch.from_numpy(part), SWITCH_COST).numpy()
-        probability = with_neighbours(month_probabilities(part))
+        probability = month_probabilities(part)
         sure[rows] = np.take_along_axis(probability, labels[rows, None].astype(int), 1)[:, 0]
     return labels, sure
-
-
-def with_neighbours(probability):
-    """The highest probability of a month and those beside it: (N, K, T) -> (N, K, T)."""
-    out = probability.copy()
-    np.maximum(out[..., 1:], probability[..., :-1], out=out[..., 1:])
-    np.maximum(out[..., :-1], probability[..., 1:], out=out[..., :-1])
-    return out
-
-
-def not_in_doubt(labels, score, says):
-    """Whether labels (N, T) stay when changes are found more easily: (N, T) bool.
-
-    score: log probabilities (N, K, T) by the network; says: those of the products, likewise.
-    """
-    out = np.empty(labels.shape, bool)
-    for start in range(0, len(score), CHUNK):
-        rows = slice(start, start + CHUNK)
-        total = EAGER_WEIGHT * score[rows] + says[rows]
-        out[rows] = labels[rows] == decode(torch.from_numpy(total), EAGER_COST).numpy()
-    return out
 
 
 def month_probabilities(score):

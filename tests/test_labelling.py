@@ -34,13 +34,7 @@ from labelling.candidates import (
 )
 from labelling.choose import choose
 from labelling.dating import ONE_MONTH, labels_from_years, trained
-from labelling.evidence import (
-    SWITCH_COST,
-    month_probabilities,
-    most_likely,
-    not_in_doubt,
-    product_evidence,
-)
+from labelling.evidence import SWITCH_COST, month_probabilities, product_evidence
 from labelling.pipeline import label_stack
 from stacks.product_legends import KNOWN, find_legend, read_classes
 from stacks.products import find_products, with_lookup
@@ -276,26 +270,6 @@ def test_probabilities_are_those_of_all_paths():
         for month in range(5):
             expected = weight[paths[:, month] == 1].sum() / weight.sum()
             assert found[1, month] == pytest.approx(expected, abs=1e-5)
-
-
-def test_a_state_that_no_product_shows_is_in_doubt():
-    score = np.zeros((1, 2, 12), np.float32)
-    score[0, 1] = -4  # the network says class 0
-    score[0, :, 4:7] = [[-4], [0]]  # but in three months class 1
-    classes, edge = np.zeros((1, 2), np.int8), np.zeros((1, 2), bool)
-    says = product_evidence(classes, edge, [0, 11], np.array([0.9, 0.8]), 12, 2)
-    labels, _ = most_likely(0.3 * score + says)
-    assert not labels.any()
-    kept = not_in_doubt(labels, score, says)[0]
-    assert np.flatnonzero(~kept).tolist() == [4, 5, 6]
-
-
-def test_months_beside_a_change_of_unsure_date_keep_their_evidence():
-    score = np.zeros((1, 2, 12), np.float32)
-    score[0, 1, :5] = score[0, 0, 7:] = -9  # in months 5 and 6 the network knows nothing
-    labels, evidence = most_likely(score)
-    own = np.take_along_axis(month_probabilities(score), labels[:, None].astype(int), 1)
-    assert own.min() < 0.4 and evidence.min() > 0.5
 
 
 def test_a_product_without_a_class_says_nothing():
