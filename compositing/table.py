@@ -7,6 +7,7 @@ import numpy as np
 
 from compositing import offsets
 from compositing.deciding import Record, is_trusted, metadata_of
+from utils.errors import InputError
 from utils.files import written_whole
 
 COLUMNS = [
@@ -71,11 +72,19 @@ def write_table(path, rows):
 
 
 def read_table(path):
-    """Rows of a table, none where there is no table."""
+    """Rows of a table, none where there is no table; raises InputError where columns are missing."""
     if not Path(path).is_file():
         return []
     with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+        reader = csv.DictReader(stream)
+        rows = list(reader)
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+    if missing:
+        raise InputError(
+            f"{path}: columns {', '.join(missing)} missing; expected the table of a stack that this "
+            "composite.py made. Make the stack anew to add months to it (--overwrite)"
+        )
+    return rows
 
 
 def trusted_rows(rows):

@@ -190,6 +190,16 @@ def test_months_added_later_are_the_same_bytes_and_touch_no_older_file(months):
     assert composite(out, resume=True, **added) == out  # nothing is left to do
 
 
+def test_a_stack_whose_table_lacks_columns_is_not_extended(months):
+    folder, how = months
+    out = folder / "old.zarr"
+    composite(out, months="2022-01:2022-02", **how)
+    table = folder / "old_scenes.csv"
+    table.write_text(table.read_text().replace("trusted", "mostly_clear", 1))
+    with pytest.raises(InputError, match="old_scenes.csv: columns trusted missing"):
+        composite(out, extend="2022-03", window=256)
+
+
 def test_a_run_killed_again_and_again_ends_with_the_same_bytes(months):
     """Killed in turn: while planning, before the first window, at work, and while it finishes."""
     folder, how = months
