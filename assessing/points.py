@@ -8,8 +8,8 @@ import numpy as np
 from pyogrio.raw import write
 
 from assessing.grid import centres_of
-from mapping.polygon_style import add_style
 from utils.files import written_whole
+from utils.qgis import add_style
 
 LAYER = "points"
 TO_DO, DONE = "#e07b00", "#1b7f3b"  # colours of points in QGIS

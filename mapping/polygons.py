@@ -15,8 +15,9 @@ from affine import Affine
 from rasterio.features import shapes
 
 from mapping.events import Events
-from mapping.polygon_style import add_style, qgis_style
+from mapping.polygon_style import qgis_style
 from mapping.summary import MILLIMETRES
+from utils.qgis import add_style
 
 LAYER = "changes"
 AT_ONCE = 50_000  # events that are written together
@@ -76,7 +77,7 @@ def write_polygons(path, store, events, geobox, months, products):
         if failed:
             raise failed[0] from None
         raise
-    add_style(path, LAYER, qgis_style(events, products))
+    add_style(path, LAYER, qgis_style(events, products), "transition, played by date")
     return len(events.pixels)
 
 
