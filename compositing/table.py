@@ -72,7 +72,7 @@ def write_table(path, rows):
 
 
 def read_table(path):
-    """Rows of a table, none where there is no table; raises InputError where columns are missing."""
+    """Rows of a table, none where there is no table. Raises InputError if columns are missing."""
     if not Path(path).is_file():
         return []
     with open(path, newline="", encoding="utf-8") as stream:
@@ -81,8 +81,8 @@ def read_table(path):
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
     if missing:
         raise InputError(
-            f"{path}: columns {', '.join(missing)} missing; expected the table of a stack that this "
-            "composite.py made. Make the stack anew to add months to it (--overwrite)"
+            f"{path}: columns {', '.join(missing)} missing; expected the table of a stack that "
+            "this composite.py made. Make the stack anew to add months to it (--overwrite)"
         )
     return rows
 
