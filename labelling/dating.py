@@ -33,6 +33,7 @@ from labelling.evidence import (
     product_evidence,
     trust_of,
 )
+from models.breaks import break_strength
 from training.augment import AUGMENTATIONS
 from training.processes import machine
 
@@ -60,7 +61,7 @@ def find_months(x, classes, edge, months, bands, legend, *, steps=STEPS, seed=0)
     classes, edge: (N, P); months: (P,) index of each product's month. Months before the first
     and after the last observation of a series stay -1.
     """
-    seen = seen_months(x)
+    seen, strength = seen_months(x), break_strength(torch.from_numpy(x))
     trust = np.array([TRUST, TRUST])
     length, n_classes = x.shape[2], len(legend)
     at, yearly = years_of(classes, months)
@@ -73,7 +74,7 @@ def find_months(x, classes, edge, months, bands, legend, *, steps=STEPS, seed=0)
         score = np.mean(scores, axis=0)
         for _ in range(2):  # the trust of the products follows from the labels, and they from it
             says = product_evidence(classes, edge, months, trust, length, n_classes)
-            labels, sure = most_likely(NETWORK_WEIGHT * score + says)
+            labels, sure = most_likely(NETWORK_WEIGHT * score + says, strength)
             labels = np.where(seen, labels, -1)
             trust = trust_of(classes, edge, months, labels)
         if len(at) > 1:

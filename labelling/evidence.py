@@ -1,17 +1,21 @@
 """What products and network together say of every month of a series.
 
-A series is a chain of months. A change costs `SWITCH_COST`, in nats, as in models/decode.py. A
-product tells the class at its month and is right with a probability, its trust. The network tells
-the class of every month. Viterbi gives the labels; the forward and backward sums (Rabiner 1989)
-give the probability of each of them, which is the evidence of the sample.
+A series is a chain of months. A change costs `SWITCH_COST`, in nats, as in models/decode.py, and
+less where the bands break (models/breaks.py). A product tells the class at its month and is right
+with a probability, its trust. The network tells the class of every month. Viterbi gives the labels;
+the forward and backward sums (Rabiner 1989) give the probability of each of them, which is the
+evidence of the sample.
 """
+
+from functools import partial
 
 import numpy as np
 import torch
 
+from models.breaks import LEAST_COST, cost_at
 from models.decode import decode
 
-SWITCH_COST = 3.0  # nats; see benchmarks/labelling.py
+SWITCH_COST = 3.0  # nats, where nothing breaks; see benchmarks/labelling.py
 # Of the network's log probabilities. Months that follow each other err together, so that each of
 # them counts less than a whole observation.
 NETWORK_WEIGHT = 0.3
@@ -39,35 +43,43 @@ def product_evidence(classes, edge, months, trust, steps, n_classes):
     return out
 
 
-def most_likely(score):
-    """Labels (N, T) int8 and probability of each label (N, T) float32 of log evidence (N, K, T)."""
+def most_likely(score, strength):
+    """Labels (N, T) int8 and probability of each label (N, T) float32 of log evidence (N, K, T).
+
+    strength: (T, N) of the breaks of the series, see `models.breaks.break_strength`.
+    """
+    cost = cost_at(strength, SWITCH_COST)
     labels = np.empty((len(score), score.shape[2]), np.int8)
     sure = np.empty(labels.shape, np.float32)
     for start in range(0, len(score), CHUNK):
         rows = slice(start, start + CHUNK)
-        part = score[rows]
-        labels[rows] = decode(torch.from_numpy(part), SWITCH_COST).numpy()
-        probability = month_probabilities(part)
+        part, of_part = score[rows], cost[:, rows]
+        found = decode(torch.from_numpy(part), LEAST_COST, partial(of_part.index_select, 1))
+        labels[rows] = found.numpy()
+        probability = month_probabilities(part, of_part.numpy())
         sure[rows] = np.take_along_axis(probability, labels[rows, None].astype(int), 1)[:, 0]
     return labels, sure
 
 
-def month_probabilities(score):
-    """Probability of each class in each month, all months seen: (N, K, T) -> (N, K, T)."""
+def month_probabilities(score, cost):
+    """Probability of each class in each month, all months seen: (N, K, T) -> (N, K, T).
+
+    cost: (T, N) of a change before each month.
+    """
     n, n_classes, steps = score.shape
     likelihood = np.exp(score - score.max(axis=1, keepdims=True)).transpose(2, 0, 1)  # (T, N, K)
-    change = np.exp(-SWITCH_COST)
+    change = np.exp(-cost)[..., None]  # (T, N, 1)
     forward = np.empty_like(likelihood)
     state = np.full((n, n_classes), 1 / n_classes, np.float32)
     for month in range(steps):
         if month:
-            state = moved(state, change)
+            state = moved(state, change[month])
         state = normal(state * likelihood[month])
         forward[month] = state
     later = np.ones_like(state)
     for month in range(steps - 1, -1, -1):
         forward[month] = normal(forward[month] * later)
-        later = normal(moved(later * likelihood[month], change))
+        later = normal(moved(later * likelihood[month], change[month]))
     return forward.transpose(1, 2, 0)
 
 

@@ -12,6 +12,7 @@ LEAST = 3  # observations on each side, else no break is seen
 AT_ONCE = 240  # series: more would fall out of the cache
 NOISE = 100.0  # reflectance x 10^4, spread that even a still series has
 LEAST_COST = 1.0  # nats, of a change at a strong break
+HALVED_AT = 3.0  # strength of a break at which half of what is above LEAST_COST is left
 
 
 def break_strength(x):
@@ -56,10 +57,7 @@ def sums_on_both_sides(months):
     return before, after
 
 
-def cost_at(strength, switch_cost, halved_at):
-    """Cost of a change before each month in nats, between LEAST_COST and `switch_cost`.
-
-    halved_at: the strength of a break at which half of what is above LEAST_COST is left.
-    """
+def cost_at(strength, switch_cost, halved_at=HALVED_AT):
+    """Cost of a change before each month in nats, between LEAST_COST and `switch_cost`."""
     share = 1 / (1 + (strength / halved_at) ** 4)
     return LEAST_COST + (switch_cost - LEAST_COST) * share

@@ -34,7 +34,7 @@ from labelling.candidates import (
 )
 from labelling.choose import choose
 from labelling.dating import ONE_MONTH, labels_from_years, trained
-from labelling.evidence import SWITCH_COST, month_probabilities, product_evidence
+from labelling.evidence import month_probabilities, product_evidence
 from labelling.pipeline import label_stack
 from stacks.product_legends import KNOWN, find_legend, read_classes
 from stacks.products import find_products, with_lookup
@@ -264,8 +264,9 @@ def test_probabilities_are_those_of_all_paths():
     rng = np.random.default_rng(0)
     score = rng.normal(0, 2, (3, 2, 5)).astype(np.float32)
     paths = np.array(list(itertools.product(range(2), repeat=5)))
-    for series, found in zip(score, month_probabilities(score)):
-        weight = series[paths, np.arange(5)].sum(1) - SWITCH_COST * (np.diff(paths) != 0).sum(1)
+    costs = rng.uniform(0, 4, (5, 3))  # of a change before each month
+    for series, found, cost in zip(score, month_probabilities(score, costs), costs.T):
+        weight = series[paths, np.arange(5)].sum(1) - (np.diff(paths) != 0) @ cost[1:]
         weight = np.exp(weight - weight.max())
         for month in range(5):
             expected = weight[paths[:, month] == 1].sum() / weight.sum()

@@ -111,7 +111,7 @@ def test_softened_network_says_the_same_less_surely():
         before = net(x)
         world.soften(net, 2.0, 5.0)
         torch.testing.assert_close(net(x), before / 2)
-    assert net.card["switch_cost"] == 5.0 and net.card["break"] == world.BREAK
+    assert net.card["switch_cost"] == 5.0 and net.card["break"] == world.HALVED_AT
 
 
 def test_class_of_most_months_is_scored():

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 import models
 from data_loader import split_samples
-from models.breaks import LEAST_COST, break_strength, cost_at
+from models.breaks import HALVED_AT, LEAST_COST, break_strength, cost_at
 from models.decode import decode
 from training.loop import fit
 from training.mixture import real_samples, together
@@ -37,7 +37,6 @@ SETTINGS = Settings(
 )
 TEMPERATURES = np.round(np.geomspace(1, 6, 30), 2)
 COSTS = np.arange(1, 80.1)  # nats where nothing breaks, of scores divided by the temperature
-BREAK = 3.0  # strength of a break (models/breaks.py) at which a change costs half as much
 STABLE = 0.009  # share of the stable series that may change
 
 
@@ -103,7 +102,7 @@ def choose_cost(stable, temperature):
 
 def decode_at(scores, strength, cost):
     """Labels (N, T) of scores (N, K, T) where changes cost less at breaks of strength (T, N)."""
-    return decode(scores, LEAST_COST, lambda rows: cost_at(strength[:, rows], cost, BREAK))
+    return decode(scores, LEAST_COST, lambda rows: cost_at(strength[:, rows], cost))
 
 
 def changing(labels):
@@ -116,7 +115,7 @@ def soften(net, temperature, cost):
     with torch.no_grad():
         net.score.weight /= temperature
         net.score.bias /= temperature
-    net.card["switch_cost"], net.card["break"] = cost, BREAK
+    net.card["switch_cost"], net.card["break"] = cost, HALVED_AT
     net.card["temperature"] = temperature
     return net
 
