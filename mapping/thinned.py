@@ -98,8 +98,9 @@ def save_shown(folder, window, thinning, shown):
         top = -(-window.top // step)
         left = -(-window.left // step)
         height, width = values.shape[2:]
+        # Not flushed: the kernel keeps what a killed process wrote, and to wait for the disk at
+        # every window costs more than the rest of the page.
         whole[:, :, top : top + height, left : left + width] = values
-        whole.flush()
 
 
 def open_store(folder):
