@@ -9,10 +9,11 @@ from pyogrio.raw import write
 
 from assessing.grid import centres_of
 from utils.files import written_whole
-from utils.qgis import add_style
+from utils.qgis import add_style, symbol
 
 LAYER = "points"
 TO_DO, DONE = "#e07b00", "#1b7f3b"  # colours of points in QGIS
+POINT = {"name": "circle", "outline_color": "255,255,255,255", "size": "2.4", "size_unit": "MM"}
 
 
 def write_points(out, design):
@@ -70,6 +71,8 @@ def qgis_style(month):
     """QGIS style: a colour for points with a class in `month`, one for those without; the id."""
     empty = f"coalesce(\"{month}\", '') = ''"
     state = quoteattr(f"CASE WHEN {empty} THEN 'to do' ELSE 'interpreted' END")
+    to_do = symbol(0, "marker", "SimpleMarker", TO_DO, POINT)
+    done = symbol(1, "marker", "SimpleMarker", DONE, POINT)
     return (
         '<!DOCTYPE qgis><qgis version="3.22" styleCategories="Symbology|Labeling" '
         'labelsEnabled="1"><renderer-v2 type="categorizedSymbol" enableorderby="0" '
@@ -77,29 +80,9 @@ def qgis_style(month):
         '<category symbol="0" value="to do" label="to do" type="string" render="true"/>'
         '<category symbol="1" value="interpreted" label="interpreted" type="string" '
         'render="true"/>'
-        f"</categories><symbols>{symbol(0, TO_DO)}{symbol(1, DONE)}</symbols></renderer-v2>"
+        f"</categories><symbols>{to_do}{done}</symbols></renderer-v2>"
         '<labeling type="simple"><settings><text-style fieldName="id" fontSize="8" '
         'textColor="0,0,0,255"><text-buffer bufferDraw="1" bufferSize="0.8" '
         'bufferColor="255,255,255,255"/></text-style><placement placement="6" dist="1"/>'
         "</settings></labeling></qgis>"
-    )
-
-
-def symbol(number, colour):
-    """QGIS symbol of a point."""
-    red, green, blue = bytes.fromhex(colour[1:])
-    options = {
-        "name": "circle",
-        "color": f"{red},{green},{blue},255",
-        "outline_color": "255,255,255,255",
-        "size": "2.4",
-        "size_unit": "MM",
-    }
-    text = "".join(
-        f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in options.items()
-    )
-    return (
-        f'<symbol name="{number}" type="marker" alpha="1" clip_to_extent="1" force_rhr="0">'
-        '<layer class="SimpleMarker" enabled="1" locked="0" pass="0">'
-        f'<Option type="Map">{text}</Option></layer></symbol>'
     )

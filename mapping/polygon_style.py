@@ -5,7 +5,15 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from mapping.products import from_to
-from utils.legend import rgb
+from utils.qgis import symbol
+
+POLYGON = {
+    "outline_color": "35,35,35,255",
+    "outline_style": "solid",
+    "outline_width": "0.1",
+    "outline_width_unit": "MM",
+    "style": "solid",
+}
 
 
 def qgis_style(events, products):
@@ -18,7 +26,8 @@ def qgis_style(events, products):
         categories.append(
             f'<category symbol="{i}" value={text} label={text} type="string" render="true"/>'
         )
-        symbols.append(symbol(i, colours[from_to(before, after)]))
+        colour = colours[from_to(before, after)]
+        symbols.append(symbol(i, "fill", "SimpleFill", colour, POLYGON))
     return (
         '<!DOCTYPE qgis><qgis version="3.22" styleCategories="Symbology|Temporal">'
         '<temporal enabled="1" mode="1" startField="date" endField="" durationField="" '
@@ -27,25 +36,4 @@ def qgis_style(events, products):
         '<renderer-v2 type="categorizedSymbol" attr="change" enableorderby="0" forceraster="0" '
         f'symbollevels="0"><categories>{"".join(categories)}</categories>'
         f"<symbols>{''.join(symbols)}</symbols></renderer-v2></qgis>"
-    )
-
-
-def symbol(number, colour):
-    """QGIS symbol of a filled polygon."""
-    red, green, blue = rgb(colour)
-    options = {
-        "color": f"{red},{green},{blue},255",
-        "outline_color": "35,35,35,255",
-        "outline_style": "solid",
-        "outline_width": "0.1",
-        "outline_width_unit": "MM",
-        "style": "solid",
-    }
-    text = "".join(
-        f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in options.items()
-    )
-    return (
-        f'<symbol name="{number}" type="fill" alpha="1" clip_to_extent="1" force_rhr="0">'
-        f'<layer class="SimpleFill" enabled="1" locked="0" pass="0">'
-        f'<Option type="Map">{text}</Option></layer></symbol>'
     )

@@ -3,6 +3,8 @@
 import sqlite3
 from contextlib import closing
 
+from utils.legend import rgb
+
 STYLES = (
     "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
     "f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256), "
@@ -10,6 +12,23 @@ STYLES = (
     "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
     "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))"
 )
+
+
+def symbol(number, kind, layer, colour, options):
+    """QGIS symbol with one layer.
+
+    kind: "marker" or "fill"; layer: its class in QGIS; colour: #rrggbb; options: name -> value.
+    """
+    red, green, blue = rgb(colour)
+    options = {"color": f"{red},{green},{blue},255", **options}
+    text = "".join(
+        f'<Option type="QString" name="{name}" value="{value}"/>' for name, value in options.items()
+    )
+    return (
+        f'<symbol name="{number}" type="{kind}" alpha="1" clip_to_extent="1" force_rhr="0">'
+        f'<layer class="{layer}" enabled="1" locked="0" pass="0">'
+        f'<Option type="Map">{text}</Option></layer></symbol>'
+    )
 
 
 def add_style(path, layer, style, text):
