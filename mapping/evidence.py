@@ -9,8 +9,9 @@ itself. Where the network knows the land, the two agree, and it needs no temperi
 
 The class of the product counts in all months of the product's year, and in the whole segment (by
 the network alone) that fills most of that year: an error of the network is one error, however long
-it lasts, and must not become a change where the year of the product ends. A change costs at least
-SWITCH_COST. The labels of all months are then decoded together.
+it lasts, and must not become a change where the year of the product ends. But a product is one
+statement: the longer the months that it speaks of, the less it says of each of them. A change costs
+SWITCH_COST, less where the bands break. The labels of all months are then decoded together.
 """
 
 import itertools
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import models
+from models.breaks import HALVED_AT
 from stacks.absent import with_absent
 from stacks.product_legends import read_classes
 from stacks.products import ProductReader, find_products, with_lookup
@@ -27,7 +29,9 @@ from utils.errors import InputError
 from utils.months import calendar_years
 
 # Chosen on the real sets in ../shared/data/real: python benchmarks/product_evidence.py.
-SWITCH_COST = 6.0  # nats
+SWITCH_COST = 15.0  # nats
+# Months of which a product says in each what it says of the class.
+WHOLE = 12
 # Where too few pixels tell: temperature, and the probability that a product is right in a month.
 TEMPERATURE, TRUST = 3.0, 0.8
 TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0)
@@ -96,11 +100,13 @@ class ProductEvidence:
         for one, product, trust in zip(says.T, self.products, self.trust):
             other = np.float32(np.log((1 - trust) / max(1, self.classes - 1) / trust))
             months = months_meant(labels, self.years == product.year)  # (N, T)
+            length = months.sum(axis=1).clip(1)[:, None]
+            months = other * months * np.sqrt(WHOLE / length, dtype=np.float32)
             wrong = (classes != one[:, None, None]) & (one >= 0)[:, None, None]  # (N, K, 1)
-            out += other * (wrong & months[:, None])
+            out += wrong * months[:, None]
         return out
 
-    def label(self, net, series, says, **how):
+    def label(self, net, series, says, *, switch_cost=SWITCH_COST, **how):
         """Labels (N, T), confidence (N, T), probabilities (N, K, T) of series with products.
 
         says: (N, P) as `read` gives it; how: as `models.label` takes it. The labels by the network
@@ -112,7 +118,8 @@ class ProductEvidence:
             probabilities=True,
             evidence=lambda rows, alone: self.of_months(says[rows], alone),
             temperature=self.temperature,
-            switch_cost=max(SWITCH_COST, net.card.get("switch_cost", 0)),
+            switch_cost=switch_cost,
+            halved_at=HALVED_AT,
             **how,
         )
 

@@ -47,6 +47,7 @@ def label(
     evidence=None,
     temperature=1.0,
     switch_cost=None,
+    halved_at=None,
     precision="auto",
     threads=None,
     batch_size=BATCH,
@@ -55,9 +56,10 @@ def label(
     """Return labels (N, T) int8 and confidence (N, T) float32 of series x, in one network pass.
 
     x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
-    Labels are decoded with `switch_cost` (models/decode.py). If not given it is the network's own,
-    0 where it has none. Where its card has `break`, the cost falls where the bands break
-    (models/breaks.py). The confidence is the probability of the label.
+    Labels are decoded with `switch_cost` (models/decode.py), which falls where the bands break as
+    `halved_at` says (models/breaks.py). Not given, both are the network's own: no cost where its
+    card has no `switch_cost`, no fall where it has no `break`. The confidence is the probability of
+    the label.
     probabilities: also return those of all classes, (N, K, T) float32.
     evidence: (N, K, T) float32, log probabilities of the classes from elsewhere. They are added to
         the network's scores. Labels, confidence and probabilities are those of the sum. Or a
@@ -79,7 +81,7 @@ def label(
         logits = logits_of(net, batch, precision)  # (B, K, T)
         known = evidence_of(rows, evidence, lambda: decode_with(net, batch, logits))
         total = with_evidence(logits, known, temperature)
-        labels = decode_with(net, batch, total, switch_cost)
+        labels = decode_with(net, batch, total, switch_cost, halved_at)
         parts = answers_of(total, labels, probabilities)
         for whole, part in zip(answers, parts):
             whole[rows] = part[: rows.stop - rows.start].cpu().numpy()  # without the filling
@@ -99,11 +101,14 @@ def room_for_answers(series, classes, months, probabilities):
     return labels, confidence, probability
 
 
-def decode_with(net, x, logits, cost=None):
-    """Labels (B, T) int64 of scores (B, K, T) of series x; cost: None is the network's own."""
+def decode_with(net, x, logits, cost=None, halved_at=None):
+    """Labels (B, T) int64 of scores (B, K, T) of series x; cost, halved_at: None is the network's
+    own.
+    """
     if cost is None:
         cost = net.card.get("switch_cost", 0)
-    halved_at = net.card.get("break")
+    if halved_at is None:
+        halved_at = net.card.get("break")
     if halved_at is None:
         return decode(logits, cost)
 

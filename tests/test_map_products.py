@@ -13,8 +13,16 @@ from stack_files import write_zarr
 import demo
 import map as map_script
 import models
-from mapping.evidence import TEMPERATURES, TRUSTS, ProductEvidence, find_evidence, months_meant
+from mapping.evidence import (
+    SWITCH_COST,
+    TEMPERATURES,
+    TRUSTS,
+    ProductEvidence,
+    find_evidence,
+    months_meant,
+)
 from mapping.pipeline import make_map
+from models.breaks import HALVED_AT
 from stacks.stack import open_stack
 from utils.bands import BANDS
 from utils.errors import InputError
@@ -111,6 +119,17 @@ def test_a_product_means_its_year_and_the_segment_that_fills_most_of_it():
     ]
 
 
+def test_a_product_says_less_of_each_month_the_more_months_it_means():
+    evidence = ProductEvidence((_Year(2020),), (0.8,), 2018 + np.arange(48) // 12, 6)
+    changes = (np.arange(48) // 12)[None].astype(np.int8)  # each January
+    stays = np.zeros((1, 48), np.int8)
+    in_one_year, in_all = (
+        -evidence.of_months(np.array([[3]], np.int8), labels)[0, 0] for labels in (changes, stays)
+    )
+    assert (in_one_year > 0).sum() == 12 and (in_all > 0).sum() == 48
+    assert in_one_year.sum() < in_all.sum() < 4 * in_one_year.sum()
+
+
 def test_a_pixel_without_a_class_gets_no_evidence():
     evidence = ProductEvidence((_Year(2020),), (0.8,), np.full(12, 2020), 6)
     says = evidence.of_months(np.array([[-1], [3]], np.int8), np.zeros((2, 12), np.int8))
@@ -146,10 +165,10 @@ def test_a_map_with_products_runs_the_network_once_and_goes_by_its_own_segments(
     says = np.full((len(series), 1), 5, np.int8)
     evidence = ProductEvidence((_Year(2020),), (0.8,), 2019 + np.arange(36) // 12, 6)
     alone = models.label(net, series)[0]
-    net.card["switch_cost"] = 6.0
+    net.card |= {"switch_cost": SWITCH_COST, "break": HALVED_AT}
     known = evidence.of_months(says, alone)
     twice = models.label(net, series, evidence=known, temperature=evidence.temperature)
-    net.card["switch_cost"], calls = 1.0, []
+    net.card, calls = {"legend": URBAN, "switch_cost": 1.0}, []
     net.register_forward_hook(lambda *_: calls.append(1))
     once = evidence.label(net, series, says, batch_size=len(series), whole_batches=True)
     assert np.array_equal(once[0], twice[0]) and len(calls) == 1
