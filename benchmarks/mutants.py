@@ -2,7 +2,7 @@
 
     python benchmarks/mutants.py models/decode.py --tests tests/test_decode.py
     python benchmarks/mutants.py training/loop.py training/recipe.py --most 40 \
-        --tests tests/test_training.py
+        --tests tests/test_training.py tests/test_recipe.py
 
 A change that no test notices is printed with its line. It is either harmless (the code does the
 same), or a test is missing. The changes are made in a copy of the tree, never in the tree itself.

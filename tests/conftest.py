@@ -115,6 +115,38 @@ def large(tmp_path_factory):
     return make_large(tmp_path_factory.mktemp("large"))
 
 
+@pytest.fixture(scope="session")
+def five_months(tmp_path_factory):
+    """Scenes of five months, how to make a stack of them, and one made; see composite_files.py."""
+    from tests.composite_files import make_five_months
+
+    return make_five_months(tmp_path_factory.mktemp("months"))
+
+
+@pytest.fixture
+def quick(tmp_path, sample_file):
+    """Arguments of a training of seconds, in a folder of its own."""
+    from tests.run_files import QUICK, places
+
+    return ("run.py", *places(tmp_path, sample_file), *QUICK)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A finished run in a folder with its data: runs/first, weights/first.safetensors."""
+    from tests.run_files import make_trained
+
+    return make_trained(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def demo_folder(tmp_path, monkeypatch):
+    """A folder with samples and the weights of a tiny network, of which demo.py is told."""
+    from tests.demo_files import make_demo_folder
+
+    return make_demo_folder(tmp_path, monkeypatch)
+
+
 def run_script(*arguments, cwd=ROOT, **environment):
     """Run one of the scripts as a user does; returns the finished process, its output as text."""
     command = [sys.executable, str(ROOT / arguments[0]), *map(str, arguments[1:])]
