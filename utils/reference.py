@@ -7,9 +7,14 @@
 `confidence` is sure, unsure or cannot tell; it is that of the whole point. A point that nobody can
 tell has one row without a class. points.csv and points.gpkg, filled in by hand with a class in the
 column of each month, are read as well.
+
+A spreadsheet may have saved the file again: semicolons, other encodings, whole dates for months
+(2019-02-01, 01.02.2019) and rows left empty are read too.
 """
 
+import re
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +24,10 @@ from utils.errors import InputError
 
 SURE, UNSURE, CANNOT_TELL = CONFIDENCE = ("sure", "unsure", "cannot tell")
 COLUMNS = ("id", "first_month", "last_month", "class")
+# 2019-02, and what spreadsheets make of it where no other month can be meant. 2/1/2019 is a day in
+# January or the month of February, and Feb-19 may be a day of this year.
+MONTH = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})(-01)?")
+DOTTED = re.compile(r"01\.(?P<month>\d{2})\.(?P<year>\d{4})")
 
 
 @dataclass(frozen=True)
@@ -92,16 +101,24 @@ def read_rows(path):
     try:
         if path.suffix.lower() == ".gpkg":
             return read_geopackage(path)
-        first = path.open(encoding="utf-8-sig").readline()
+        text = text_of(path)
+        first = text.partition("\n")[0]
         # Spreadsheets of many countries write semicolons.
         separator = ";" if first.count(";") > first.count(",") else ","
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, sep=separator, encoding="utf-8-sig"
-        )
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator)
     except (ValueError, OSError, pd.errors.ParserError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: cannot be read ({reason}); expected a CSV file") from error
     return table.apply(lambda column: column.str.strip())
+
+
+def text_of(path):
+    """The text of a file: UTF-8, or the Windows encoding in which spreadsheets often save."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
 
 
 def read_geopackage(path):
@@ -120,15 +137,17 @@ def read_geopackage(path):
 
 
 def tidy(path, table):
-    """Fill in the optional columns; check the words for confidence."""
+    """Fill in the optional columns, leave out empty rows, check the words for confidence."""
     missing = {"interpreter": "", "confidence": SURE} | {"lon": "nan", "lat": "nan"}
     for name, value in missing.items():
         if name not in table.columns:
             table[name] = value
-    table["confidence"] = table["confidence"].replace("", SURE)
+    said = table[["first_month", "last_month", "class"]] != ""
+    table = table[said.any(axis=1) | (table["confidence"] == CANNOT_TELL)]
+    table = table.assign(confidence=table["confidence"].replace("", SURE))
     wrong = ~table["confidence"].isin(CONFIDENCE)
     if wrong.any():
-        row = int(wrong.to_numpy().argmax())
+        row = wrong.idxmax()
         raise InputError(
             f"{path}: row {row + 2}: confidence '{table['confidence'][row]}' found; "
             f"expected {', '.join(CONFIDENCE)}"
@@ -142,8 +161,7 @@ def segments_by_month(path, table, months, names):
     labels = np.full((len(ids), len(months)), -1, np.int8)
     confidence = np.full(len(ids), SURE, object)
     place = np.full((len(ids), 2), np.nan)
-    for row, point in enumerate(number):
-        cells = table.iloc[row]
+    for point, (row, cells) in zip(number, table.iterrows()):
         confidence[point] = worst(confidence[point], cells["confidence"])
         place[point] = pd.to_numeric(cells[["lon", "lat"]], errors="coerce")
         if cells["confidence"] == CANNOT_TELL:
@@ -170,12 +188,12 @@ def span(where, cells, months):
     """Positions of a segment's first month and of the month after its last."""
     ends = []
     for column in ("first_month", "last_month"):
-        try:
-            month = np.datetime64(cells[column], "M")
-        except ValueError:
-            month = np.datetime64("NaT")
-        if np.isnat(month) or str(month) != cells[column]:
-            raise InputError(f"{where}: {column} '{cells[column]}' found; expected YYYY-MM")
+        month = month_of(cells[column])
+        if np.isnat(month):
+            raise InputError(
+                f"{where}: {column} '{cells[column]}' found; expected YYYY-MM (if a spreadsheet "
+                "rewrote it: save the file from the page again)"
+            )
         if not months[0] <= month <= months[-1]:
             raise InputError(
                 f"{where}: {column} {month} lies outside the map; expected {months[0]} to "
@@ -185,6 +203,15 @@ def span(where, cells, months):
     if ends[1] < ends[0]:
         raise InputError(f"{where}: ends before it begins; expected first_month <= last_month")
     return ends[0], ends[1] + 1
+
+
+def month_of(cell):
+    """The month that a cell names, NaT where it cannot be told."""
+    found = MONTH.fullmatch(cell) or DOTTED.fullmatch(cell)
+    try:
+        return np.datetime64("{year}-{month}".format(**found.groupdict()) if found else "NaT", "M")
+    except ValueError:  # month 13
+        return np.datetime64("NaT")
 
 
 def class_id(where, name, names):
