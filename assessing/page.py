@@ -21,7 +21,7 @@ from utils.files import written_whole
 from utils.workers import cores
 
 WEB = Path(__file__).parent / "web"
-FILES = ("page.css", "start.js", "work.js", "draw.js", "page.js")
+FILES = ("page.css", "start.js", "work.js", "draw.js", "show.js", "page.js")
 SIDE = 31  # pixels of a chip: 310 m around the point
 TOGETHER = 128  # pixels: chips of points in a square of this side are read at once
 COLUMNS = 12  # chips in a row of the picture

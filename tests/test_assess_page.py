@@ -72,6 +72,10 @@ def text(driver, name):
     return driver.find_element(By.ID, name).text
 
 
+def point_shown(driver):
+    return driver.find_element(By.ID, "number").get_attribute("value")
+
+
 def click(driver, container, words):
     """Click the button of a container that bears these words."""
     buttons = driver.find_elements(By.CSS_SELECTOR, f"#{container} button")
@@ -136,7 +140,7 @@ def test_nothing_is_lost_when_the_tab_crashes(area, page):
     page.switch_to.window(another)
     page.get(address)
     assert text(page, "progress") == "1 of 20 points done, 1 unsure"
-    assert text(page, "where").startswith("Point 2 ")
+    assert point_shown(page) == "2"
     assert text(page, "segments").splitlines() == [
         "2019-02 to 2019-03: woodland",
         "2019-04 to 2020-03: no class yet",
@@ -163,6 +167,59 @@ def test_a_saved_file_is_taken_up_by_another_browser(area, page):
     with open(page.folder / "reference.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[4]["class"] == '<b>shrub</b>, "tall"' and rows[5]["confidence"] == "cannot tell"
+
+
+def test_a_file_that_a_spreadsheet_saved_with_semicolons_is_taken_up(area, page):
+    interpret_by_keys(page, 4)
+    press(page, "i", "bo", Keys.ENTER)
+    page.find_element(By.ID, "save").click()
+    path = downloaded(page)
+    path.write_text("\ufeff" + path.read_text().replace(",", ";"))
+    press(page, "p", "u", "u", "u", "u")
+    page.find_element(By.ID, "file").send_keys(str(path))
+    WebDriverWait(page, 5).until(lambda _: "1 points were taken over" in text(page, "message"))
+    assert text(page, "progress") == "1 of 20 points done, 1 unsure"
+
+
+def test_any_point_and_the_unsure_ones_are_found_again(area, page):
+    for month in (4, 5):
+        interpret_by_keys(page, month)  # points 1 and 2, unsure
+    interpret_by_clicks(page, 6)
+    press(page, "g", "17", Keys.ENTER)
+    assert point_shown(page) == "17" and page.switch_to.active_element.tag_name == "body"
+    press(page, "k")
+    assert point_shown(page) == "1"
+    press(page, "k")
+    assert point_shown(page) == "2"
+    press(page, "g", "21", Keys.ENTER)
+    assert "There is no point 21" in text(page, "message") and point_shown(page) == "2"
+    press(page, "g", "9", Keys.ESCAPE)
+    assert point_shown(page) == "2"
+
+
+def test_two_tabs_of_one_page_do_not_write_over_each_others_work(area, page):
+    first, address = page.current_window_handle, page.current_url
+    interpret_by_keys(page, 4)
+    page.switch_to.new_window("tab")
+    page.get(address)
+    interpret_by_keys(page, 5)  # point 2, in the second tab
+    page.switch_to.window(first)
+    WebDriverWait(page, 5).until(lambda _: text(page, "progress").startswith("2 of 20"))
+    press(page, "n", "c")  # point 3, in the first tab, which went on to point 2
+    page.refresh()
+    assert text(page, "progress") == "3 of 20 points done, 2 unsure"
+
+
+@pytest.mark.parametrize("height", [720, 600])
+def test_a_small_laptop_shows_all_answers_without_scrolling(area, page, height):
+    metrics = {"width": 1280, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    press(page, "1", Keys.ARROW_RIGHT, Keys.ENTER, "2")
+    judge = "const judge = document.getElementById('judge'); return "
+    assert page.execute_script(judge + "judge.scrollHeight <= judge.clientHeight")
+    inside = "return document.getElementById('next').getBoundingClientRect().bottom <= innerHeight"
+    assert page.execute_script(inside)
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_file_of_another_design_is_refused_and_nothing_changes(area, page):
@@ -194,7 +251,7 @@ def test_every_action_can_be_undone_and_no_half_point_is_saved(area, page):
     press(page, "u")
     assert text(page, "message") == "Undone: the last action at point 1."
     press(page, "u", "u", "u")
-    assert text(page, "where").startswith("Point 1 ")
+    assert point_shown(page) == "1"
     assert text(page, "segments") == "2019-02 to 2020-03: no class yet"
     page.find_element(By.ID, "save").click()
     assert "nothing to save" in text(page, "message")

@@ -41,6 +41,24 @@ def test_points_csv_holds_a_class_for_each_month(tmp_path):
     assert found.ids.tolist() == ["3"] and found.labels.tolist() == [[0, 0, 2, 2]]
 
 
+def test_what_a_spreadsheet_made_of_the_file_is_read(tmp_path):
+    expected = [[0, 0, 2, 2]]
+    for first, last in (("2020-01-01", "2020-02-01"), ("01.01.2020", "01.02.2020")):
+        rows = (f"7,{first},{last},water,", "7,2020-03,2020-04,cropland,", ",,,,", "8,,,,sure")
+        found = read(tmp_path, HEAD, *rows)
+        assert found.ids.tolist() == ["7"] and found.labels.tolist() == expected
+    path = tmp_path / "reference.csv"
+    text = "\n".join([f"{HEAD},interpreter", "7,2020-01,2020-04,water,,Jörg"])
+    path.write_bytes(text.replace(",", ";").encode("cp1252"))
+    assert read_reference(path, MONTHS, NAMES).interpreters == ("Jörg",)
+
+
+@pytest.mark.parametrize("month", ["Jan-20", "1/1/2020", "2020-01-02", "02.01.2020", "2020-13"])
+def test_a_month_that_cannot_be_told_is_never_guessed(tmp_path, month):
+    with pytest.raises(InputError, match=f"row 3 .id 7.: first_month '{month}' found"):
+        read(tmp_path, HEAD, ",,,,", f"7,{month},2020-04,water,")
+
+
 @pytest.mark.parametrize(
     "lines, words",
     [

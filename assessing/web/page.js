@@ -20,7 +20,8 @@ const KEYS = [
   ["u", "undo"],
   ["v b", "true or false colour in the overview, which bands are drawn"],
   ["+ − l", "closer, farther, lighter pictures"],
-  ["j", "jump to the first point that is not done"],
+  ["j k", "jump to the first point that is not done, to the next unsure one"],
+  ["g", "go to a point: write its number, then Enter"],
   ["i", "write your name (Enter ends it)"],
   ["Ctrl s", "save the file"],
   ["?", "this help"],
@@ -43,10 +44,10 @@ function go(id) {
   keepAndShow();
   loadPoint(id, () => {
     if (work.at === id) show();
-    const following = DESIGN.ids[DESIGN.ids.indexOf(id) + 1];
-    if (!following) return;
-    loadPoint(following, () => {}); // so that the next point is there at once
-    for (const name of ["true", "false"]) new Image().src = `page/points/${following}_${name}.png`;
+    const after = DESIGN.ids[DESIGN.ids.indexOf(id) + 1];
+    if (!after) return;
+    loadPoint(after, () => {}); // so that the next point is there at once
+    for (const name of ["true", "false"]) new Image().src = `page/points/${after}_${name}.png`;
   });
 }
 
@@ -57,6 +58,29 @@ function step(by) {
   const open = DESIGN.ids.find((id) => !isDone(id));
   say(open ? `This is the last point. Press j: point ${open} is not done yet.`
     : "All points are done. Save the file, and put reference.csv beside this page.");
+}
+
+// The first of the points after this one, in a circle, for which `wanted` holds.
+function following(wanted) {
+  const place = DESIGN.ids.indexOf(work.at) + 1;
+  return [...DESIGN.ids.slice(place), ...DESIGN.ids.slice(0, place)].find(wanted);
+}
+
+function nextUnsure() {
+  const id = following(isUnsure);
+  if (!id) return say("No point is marked unsure.");
+  go(id);
+}
+
+function goToNumber() {
+  const id = find("number").value.trim();
+  find("number").blur();
+  if (!DESIGN.ids.includes(id)) {
+    say(`There is no point ${id}. Points are numbered from 1 to ${DESIGN.ids.length}.`);
+    return show();
+  }
+  say("");
+  go(id);
 }
 
 function next() {
@@ -139,118 +163,6 @@ function say(text) {
   find("message").textContent = text;
 }
 
-// --- drawing -----------------------------------------------------------------------------------
-
-function keepAndShow() {
-  kept = keep();
-  show();
-}
-
-function show() {
-  const point = pointWork(work.at);
-  const done = doneCount();
-  const unsure = unsureCount();
-  find("progress").textContent = `${done} of ${DESIGN.ids.length} points done`
-    + (unsure ? `, ${unsure} unsure` : "");
-  find("bar").value = done / DESIGN.ids.length;
-  find("filed").textContent = !kept ? "Not kept by this browser: save the file often!"
-    : work.filed ? "kept in this browser, not yet in a file" : "";
-  const at = POINTS[work.at];
-  const where = DESIGN.places[work.at];
-  find("where").textContent = `Point ${work.at}   ${where[1].toFixed(5)}, ${where[0].toFixed(5)} (latitude, longitude)`;
-  showControls(point);
-  showStrip(point);
-  showFilm(point);
-  showChips();
-  if (at) {
-    drawChart(find("chart"), at, GROUPS[group], month, point.changes);
-    const values = DESIGN.bands.map((band, i) => `${band} ${at.series[i][month] ?? "–"}`);
-    find("values").textContent = values.join("  ");
-  }
-}
-
-function showControls(point) {
-  find("month").textContent = DESIGN.months[month];
-  const isChange = point.changes.includes(month);
-  const button = find("change");
-  button.replaceChildren(key("Enter"), isChange ? ` No change in ${DESIGN.months[month]} after all`
-    : ` The cover changes in ${DESIGN.months[month]}`);
-  button.disabled = month === 0;
-  const label = point.classes[segmentAt(point, month)];
-  [...find("classes").children].forEach((each, i) => each.classList.toggle("on", i === label));
-  [...find("confidence").children].forEach((each, i) =>
-    each.classList.toggle("on", CONFIDENCE[i] === point.confidence));
-  [...find("bands").children].forEach((each) => each.classList.toggle("on", each.textContent === group));
-  document.querySelectorAll("[data-look]").forEach((each) =>
-    each.classList.toggle("on", each.dataset.look === look));
-  const rows = segmentsOf(point).map(([first, end], i) => {
-    const row = tsscd.make("li");
-    row.classList.toggle("at", i === segmentAt(point, month));
-    row.append(swatch(point.classes[i]), `${DESIGN.months[first]} to ${DESIGN.months[end]}: ${className(point.classes[i])}`);
-    row.onclick = () => toMonth(first);
-    return row;
-  });
-  find("segments").replaceChildren(...rows);
-}
-
-function showStrip(point) {
-  const width = find("chart").clientWidth;
-  const pieces = segmentsOf(point).map(([first, end], i) => {
-    const piece = tsscd.make("div");
-    const label = point.classes[i];
-    piece.style.left = `${monthLeft(first, width)}px`;
-    piece.style.width = `${monthLeft(end + 1, width) - monthLeft(first, width)}px`;
-    piece.classList.toggle("open", label === null);
-    if (label !== null) {
-      piece.style.background = DESIGN.colours[label];
-      piece.style.color = isDark(DESIGN.colours[label]) ? "#fff" : "#000";
-    }
-    piece.textContent = className(label);
-    piece.onclick = (event) => toMonth(monthOf(event.clientX - find("chart").getBoundingClientRect().left, width));
-    return piece;
-  });
-  find("strip").replaceChildren(...pieces);
-}
-
-function showFilm(point) {
-  const film = find("film");
-  const scrolls = film.scrollHeight > film.clientHeight; // else the whole page would move
-  for (const thumb of film.querySelectorAll(".thumb")) {
-    const at = Number(thumb.dataset.month);
-    showChip(thumb, work.at, look, at, 1, thumb.clientWidth);
-    thumb.classList.toggle("at", at === month);
-    if (at === month && scrolls) thumb.scrollIntoView({block: "nearest"});
-    thumb.classList.toggle("changed", point.changes.includes(at));
-  }
-}
-
-function showChips() {
-  for (const name of ["true", "false"]) {
-    const chip = find(`chip-${name}`);
-    showChip(chip, work.at, name, month, CHIP_ZOOMS[zoom], chip.clientWidth);
-    showMark(chip, CHIP_ZOOMS[zoom], chip.clientWidth);
-  }
-}
-
-function className(label) {
-  return label === null ? "no class yet" : DESIGN.classes[label];
-}
-
-function swatch(label) {
-  const square = tsscd.make("i", {class: label === null ? "chip open" : "chip"});
-  if (label !== null) square.style.background = DESIGN.colours[label];
-  return square;
-}
-
-function key(name) {
-  return tsscd.make("kbd", {}, name);
-}
-
-function isDark(colour) {
-  const [red, green, blue] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-  return 0.3 * red + 0.59 * green + 0.11 * blue < 130;
-}
-
 // --- building, once ----------------------------------------------------------------------------
 
 function button(parts, action) {
@@ -321,7 +233,9 @@ function pressed(event) {
     return saveFile();
   }
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.target === find("name")) {
+  if (event.target.tagName === "INPUT") {
+    if (event.key === "Escape") show(); // the number of this point again
+    if (event.key === "Enter" && event.target === find("number")) goToNumber();
     if (event.key === "Enter" || event.key === "Escape") event.target.blur();
     return;
   }
@@ -337,6 +251,7 @@ function pressed(event) {
     s: () => giveConfidence("sure"), d: () => giveConfidence("unsure"), c: () => giveConfidence("cannot tell"),
     v: () => { look = look === "true" ? "false" : "true"; show(); },
     b: () => { group = turn(Object.keys(GROUPS), group); show(); },
+    k: nextUnsure, g: () => find("number").select(),
     j: () => { const open = DESIGN.ids.find((id) => !isDone(id)); open ? go(open) : step(DESIGN.ids.length); },
     "+": () => setZoom(1), "=": () => setZoom(1), "-": () => setZoom(-1),
     i: () => find("name").focus(), l: brighten,
@@ -358,6 +273,16 @@ document.addEventListener("keydown", pressed);
 document.addEventListener("click", (event) => {
   const active = document.activeElement;
   if (event.detail > 0 && active && active.tagName === "BUTTON" && !find("help").open) active.blur();
+});
+// The page is open in another tab too, and that one kept its work: this one goes on from there.
+window.addEventListener("storage", (event) => {
+  if (event.key !== STORE || !event.newValue) return;
+  const {at} = work;
+  recall();
+  work.at = at;
+  past = []; // what the other tab changed cannot be undone here
+  find("name").value = work.name;
+  show();
 });
 window.addEventListener("beforeunload", (event) => { if (!kept && work.filed) event.preventDefault(); });
 go(work.at);

@@ -3,7 +3,7 @@
 
 tsscd.load("page", "design").then((design) => {
   window.DESIGN = design;
-  for (const name of ["work", "draw", "page"]) {
+  for (const name of ["work", "draw", "show", "page"]) {
     const script = tsscd.make("script", {src: `page/${name}.js`});
     script.async = false; // in this order
     document.body.append(script);

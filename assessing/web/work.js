@@ -28,8 +28,12 @@ function doneCount() {
   return DESIGN.ids.filter(isDone).length;
 }
 
+function isUnsure(id) {
+  return isDone(id) && work.points[id].confidence === "unsure";
+}
+
 function unsureCount() {
-  return DESIGN.ids.filter((id) => isDone(id) && work.points[id].confidence === "unsure").length;
+  return DESIGN.ids.filter(isUnsure).length;
 }
 
 // --- keeping -----------------------------------------------------------------------------------
@@ -126,6 +130,7 @@ function toCsv() {
 }
 
 function parseCsv(text) {
+  const comma = /^[^,\n]*;/.test(text) ? ";" : ","; // spreadsheets of many countries save with ;
   const rows = [[""]];
   let quoted = false;
   for (let i = 0; i < text.length; i++) {
@@ -133,7 +138,7 @@ function parseCsv(text) {
     const row = rows[rows.length - 1];
     if (quoted && letter === '"' && text[i + 1] === '"') row[row.length - 1] += text[i++];
     else if (letter === '"') quoted = !quoted;
-    else if (letter === "," && !quoted) row.push("");
+    else if (letter === comma && !quoted) row.push("");
     else if (letter === "\n" && !quoted) rows.push([""]);
     else if (letter !== "\r" || quoted) row[row.length - 1] += letter;
   }
