@@ -63,21 +63,24 @@ def main(words=None):
     whole = load_samples(options.data)
     rows = split_samples(whole, "site", seed=options.seed)
     test = whole.take(rows["test"])
-    known = one_axis(whole.take(np.concatenate([rows["train"], rows["validation"]])))
+    others = np.concatenate([rows["train"], rows["validation"]])
+    known = one_axis(whole.take(others))
     options.work.mkdir(parents=True, exist_ok=True)
     save_samples(options.work / f"{options.data.stem}-test.npz", test)
     for rate in options.rates:
         for way in options.ways:
-            cell(options, known, way, 0.0 if way == "annotated" else rate)
+            wrong = 0.0 if way == "annotated" else rate  # there is no product that could be wrong
+            cell(options, known, way, wrong)
     table = read_table(options.out)
-    print(table[table["data"] == options.data.stem].to_string(index=False))
+    own = table["data"] == options.data.stem
+    print(table[own].to_string(index=False))
 
 
 def cell(options, known, way, rate):
     """Make one row of the table, unless it is there."""
     table = read_table(options.out)
     key = {"data": options.data.stem, "way": way, "rate": rate, "seed": options.seed}
-    if len(table) and (table[list(key)] == pd.Series(key)).all(axis=1).any():
+    if is_there(table, key):
         return
     path = options.work / f"{options.data.stem}-{way}-{rate}.npz"
     facts = samples_of(way, known, rate, path, options.seed)
@@ -98,6 +101,14 @@ def cell(options, known, way, rate):
     with written_whole(options.out) as part:
         table.round(4).to_csv(part, index=False)
     print(key, {name: round(score, 3) for name, score in scores.items()}, flush=True)
+
+
+def is_there(table, key):
+    """Whether the table has a row with these values."""
+    if table.empty:
+        return False
+    same = table[list(key)] == pd.Series(key)
+    return same.all(axis=1).any()
 
 
 def read_table(path):
@@ -135,7 +146,9 @@ def at_pixels(labels, row, column, shape, ids):
     number = np.full(shape, -1)
     number[row, column] = np.arange(len(labels))
     places = [each.split("_") for each in ids]  # row, its number, column, its number
-    return labels[[number[int(r), int(c)] for _, r, _, c in places]]
+    rows = [int(place[1]) for place in places]
+    columns = [int(place[3]) for place in places]
+    return labels[number[rows, columns]]
 
 
 def one_axis(samples):
@@ -147,11 +160,12 @@ def one_axis(samples):
     months = np.arange(first, last + 1)
     x = np.full((n, bands, len(months)), np.nan, np.float32)
     y = np.full((n, len(months)), -1, np.int8)
-    starts = (samples.months[:, 0] - first).astype(int)
-    for series, start in enumerate(starts):
-        own = slice(start, start + steps)
-        x[series, :, own] = samples.x[series]
-        y[series, own] = samples.y[series]
+    start = (samples.months[:, 0] - first).astype(int)
+    for begin in np.unique(start):
+        rows = start == begin
+        own = slice(begin, begin + steps)
+        x[rows, :, own] = samples.x[rows]
+        y[rows, own] = samples.y[rows]
     return replace(samples, x=x, y=y, months=months)
 
 
@@ -163,25 +177,35 @@ def laid_out(samples):
     sites, number, count = np.unique(samples.site, return_inverse=True, return_counts=True)
     side = int(np.ceil(np.sqrt(count.max())))
     across = int(np.ceil(np.sqrt(len(sites))))
-    row, column = np.empty(len(samples), int), np.empty(len(samples), int)
-    longitude, latitude = samples.lonlat.T
+    row = np.empty(len(samples), int)
+    column = np.empty(len(samples), int)
     for site in range(len(sites)):
-        top, left = site // across * side, site % across * side
         members = np.flatnonzero(number == site)
-        members = members[np.argsort(-latitude[members], kind="stable")]
-        width = int(np.ceil(np.sqrt(len(members))))
-        for line, start in enumerate(range(0, len(members), width)):
-            part = members[start : start + width]
-            part = part[np.argsort(longitude[part], kind="stable")]
-            row[part] = top + line
-            column[part] = left + np.arange(len(part))
+        down, right = in_square(samples.lonlat[members])
+        row[members] = site // across * side + down
+        column[members] = site % across * side + right
     return row, column, (across * side, across * side)
+
+
+def in_square(lonlat):
+    """Row and column in a square of points (n, 2): from north to south, each row west to east."""
+    longitude, latitude = lonlat.T
+    width = int(np.ceil(np.sqrt(len(lonlat))))
+    row = np.empty(len(lonlat), int)
+    column = np.empty(len(lonlat), int)
+    southward = np.argsort(-latitude, kind="stable")
+    for line, start in enumerate(range(0, len(lonlat), width)):
+        part = southward[start : start + width]
+        eastward = np.argsort(longitude[part], kind="stable")
+        row[part] = line
+        column[part[eastward]] = np.arange(len(part))
+    return row, column
 
 
 def products_of(samples, rate, row, column, shape, seed):
     """Class ids (J, y, x) uint8 of each July, OUTSIDE where no series lies, and the Julys."""
     rng = np.random.default_rng(seed)
-    julys = np.flatnonzero(samples.months.astype(int) % 12 == 6)
+    julys = np.flatnonzero(is_july(samples.months))
     classes = len(samples.legend)
     out = np.full((len(julys), *shape), OUTSIDE, np.uint8)
     for layer, july in zip(out, julys):
@@ -198,15 +222,22 @@ def products_of(samples, rate, row, column, shape, seed):
     return out, julys
 
 
+def is_july(months):
+    """Which of the months are a July: (T,) -> (T,) bool."""
+    return months.astype(int) % 12 == 6
+
+
 def naive(samples, codes, julys):
     """The product's class in all months of its year: (J, N) -> labels (N, T)."""
     labels = np.full(samples.y.shape, -1, np.int8)
     year = samples.months.astype("datetime64[Y]")
-    codes = np.where(codes == OUTSIDE, -1, codes.astype(int))
-    for says, july in zip(codes, julys):
-        labels[:, year == year[july]] = says[:, None]
+    for code, july in zip(codes, julys):
+        says = np.where(code == OUTSIDE, -1, code.astype(np.int8))
+        own = year == year[july]
+        labels[:, own] = says[:, None]
     seen = np.isfinite(samples.x).any(axis=1)
-    return np.where(seen, labels, -1).astype(np.int8)
+    labels[~seen] = -1
+    return labels
 
 
 def write_land(folder, samples, row, column, shape, codes, julys):
@@ -215,13 +246,14 @@ def write_land(folder, samples, row, column, shape, codes, julys):
     """
     monthly = folder / "monthly"
     monthly.mkdir(parents=True, exist_ok=True)
-    x = np.where(np.isnan(samples.x), NO_OBSERVATION, np.rint(samples.x)).astype(np.int16)
-    for month, values in zip(samples.months, x.transpose(2, 1, 0)):  # (C, N)
+    for month, values in zip(samples.months, samples.x.transpose(2, 1, 0)):  # (C, N)
         pixels = np.full((len(values), *shape), NO_OBSERVATION, np.int16)
-        pixels[:, row, column] = values
+        whole = np.nan_to_num(np.rint(values), nan=NO_OBSERVATION)
+        pixels[:, row, column] = whole
         write_raster(monthly / f"S2_{month}.tif", pixels, samples.bands, NO_OBSERVATION)
-    lines = [f"{number},{name}" for number, name in enumerate(samples.legend.names)]
-    (folder / "classes.csv").write_text("value,class\n" + "\n".join(lines) + "\n")
+    lines = ["value,class"]
+    lines += [f"{number},{name}" for number, name in enumerate(samples.legend.names)]
+    (folder / "classes.csv").write_text("\n".join(lines) + "\n")
     given = []
     for layer, july in zip(codes, julys):
         year, path = str(samples.months[july])[:4], folder / f"product_{july}.tif"
@@ -232,8 +264,8 @@ def write_land(folder, samples, row, column, shape, codes, julys):
 
 def write_raster(path, pixels, names, nodata):
     """Write one GeoTIFF of bands (B, y, x)."""
-    height, width = pixels.shape[1:]
-    profile = {"driver": "GTiff", "count": len(pixels), "height": height, "width": width}
+    count, height, width = pixels.shape
+    profile = {"driver": "GTiff", "count": count, "height": height, "width": width}
     profile |= {"dtype": pixels.dtype, "crs": CRS, "transform": GRID, "nodata": nodata}
     with written_whole(path) as part, rasterio.open(part, "w", **profile) as raster:
         raster.write(pixels)
@@ -243,8 +275,8 @@ def write_raster(path, pixels, names, nodata):
 def missed(samples):
     """Share of the months whose state begins and ends between two Julys: no product shows them."""
     found = segments(samples.y)
-    july = samples.months.astype(int) % 12 == 6
-    before = np.concatenate([[0], np.cumsum(july)])
+    count = np.cumsum(is_july(samples.months))
+    before = np.concatenate([[0], count])  # Julys before each month
     without = before[found.stop] == before[found.start]
     months = found.stop - found.start
     return months[without].sum() / months.sum()

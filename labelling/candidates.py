@@ -9,6 +9,8 @@ import numpy as np
 
 from stacks.products import ProductReader
 
+MOST_PIXELS = 1 << 18  # read at once
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -41,10 +43,11 @@ def find_candidates(products, stack, classes, samples, *, seed=0):
     rng = np.random.default_rng(seed)
     with ProductReader(products, stack) as reader:
         for top in range(0, height, size):
-            rows = slice(max(0, top - 1), min(height, top + size + 1))  # with a row around
-            block = reader.read(rows, slice(0, width))
-            inner = slice(top - rows.start, min(height, top + size) - rows.start)
-            window = window_candidates(block, inner, rows.start, products, classes, rng)
+            bottom = min(height, top + size)
+            first, last = max(0, top - 1), min(height, bottom + 1)  # with a row around
+            block = reader.read(slice(first, last), slice(0, width))
+            inner = slice(top - first, bottom - first)
+            window = window_candidates(block, inner, first, products, classes, rng)
             keep_best(best, found, window, samples)
     return assembled(best, found, samples, len(products))
 
@@ -73,15 +76,15 @@ def window_candidates(block, inner, first_row, products, classes, rng):
 def edges(block):
     """Whether one of the four neighbours has another class: (P, y, x) int8 -> bool."""
     out = np.zeros(block.shape, bool)
-    for first, second, at_first, at_second in (
-        (block[:, :-1], block[:, 1:], out[:, :-1], out[:, 1:]),  # one below the other
-        (block[:, :, :-1], block[:, :, 1:], out[:, :, :-1], out[:, :, 1:]),  # side by side
-    ):
-        differ = first != second
-        differ &= first >= 0
-        differ &= second >= 0
-        at_first |= differ
-        at_second |= differ
+    for axis in (1, 2):  # one below the other, then side by side
+        classes = np.moveaxis(block, axis, 0)
+        at_edge = np.moveaxis(out, axis, 0)  # a view: what is set here is set in `out`
+        before, after = classes[:-1], classes[1:]
+        differ = before != after
+        differ &= before >= 0
+        differ &= after >= 0
+        at_edge[:-1] |= differ
+        at_edge[1:] |= differ
     return out
 
 
@@ -126,13 +129,19 @@ def first_class(yearly):
 
 def keep_best(best, found, window, samples):
     """Add the window's pixels to the best of each stratum, at most `samples` in each."""
-    for number in np.unique(window["stratum"]):
-        rows = np.flatnonzero(window["stratum"] == number)
+    stratum = window["stratum"]
+    for number in np.unique(stratum):
+        rows = np.flatnonzero(stratum == number)
         found[number] += len(rows)
-        parts = [{name: array[rows] for name, array in window.items()}]
+        part = rows_of(window, rows)
         if best[number]:
-            parts.insert(0, best[number])
-        best[number] = smallest(joined(parts), samples)
+            part = joined([best[number], part])
+        best[number] = smallest(part, samples)
+
+
+def rows_of(part, rows):
+    """The rows of a table."""
+    return {name: array[rows] for name, array in part.items()}
 
 
 def joined(parts):
@@ -144,8 +153,7 @@ def smallest(part, count):
     """The rows of the `count` smallest keys."""
     if len(part["key"]) <= count:
         return part
-    rows = np.argpartition(part["key"], count)[:count]
-    return {name: array[rows] for name, array in part.items()}
+    return rows_of(part, np.argpartition(part["key"], count)[:count])
 
 
 def assembled(best, found, samples, products):
@@ -180,17 +188,8 @@ def even_shares(there, total):
 
 def read_pixels(stack, row, column):
     """Series (N, C, T) int16 of pixels, read block by block as the stack is stored."""
-    height, width = stack.geobox.shape
-    down, right = stack.source.chunk
-    down, right = min(down, height), min(right, width)
-    while down * right > (1 << 18) and down > 1:
-        down = -(-down // 2)
     out = np.empty((len(row), len(stack.bands), len(stack.months)), np.int16)
-    across = -(-width // right)
-    block = row // down * across + column // right
-    order = np.argsort(block, kind="stable")
-    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
-    for pixels in np.split(order, starts[1:]):
+    for pixels in in_blocks(row, column, *block_size(stack)):
         here, there = row[pixels], column[pixels]
         top, left = here.min(), there.min()
         rows = slice(int(top), int(here.max()) + 1)
@@ -199,3 +198,24 @@ def read_pixels(stack, row, column):
         values = values[:, :, here - top, there - left]  # (T, C, pixels)
         out[pixels] = values.transpose(2, 1, 0)
     return out
+
+
+def block_size(stack):
+    """Rows and columns of the blocks to read: as the stack is stored, but not too large."""
+    height, width = stack.geobox.shape
+    down, right = stack.source.chunk
+    down = min(down, height)
+    right = min(right, width)
+    while down * right > MOST_PIXELS and down > 1:
+        down = -(-down // 2)
+    return down, right
+
+
+def in_blocks(row, column, down, right):
+    """Numbers of the pixels of each block of `down` rows and `right` columns that holds any."""
+    block_row, block_column = row // down, column // right
+    across = block_column.max() + 1
+    block = block_row * across + block_column
+    order = np.argsort(block, kind="stable")
+    new = np.diff(block[order]) > 0
+    return np.split(order, np.flatnonzero(new) + 1)
