@@ -56,17 +56,14 @@ def label(
     """Return labels (N, T) int8 and confidence (N, T) float32 of series x, in one network pass.
 
     x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
-    Labels are decoded with `switch_cost` (models/decode.py), which falls where the bands break as
-    `halved_at` says (models/breaks.py). Not given, both are the network's own: no cost where its
-    card has no `switch_cost`, no fall where it has no `break`. The confidence is the probability of
-    the label.
+    Labels are decoded with `switch_cost` and `halved_at` (see `decode_with`). The confidence is the
+    probability of the label.
     probabilities: also return those of all classes, (N, K, T) float32.
     evidence: (N, K, T) float32, log probabilities of the classes from elsewhere. They are added to
         the network's scores. Labels, confidence and probabilities are those of the sum. Or a
         function (slice of the series, their labels (n, T) by the network alone) that returns them.
     temperature: divides the network's scores first. Above 1 it trusts the network less.
-    precision: float32, bfloat16, or auto: for long x a short measurement decides, and the logger
-        `models.label` says which (level INFO); short x is labelled in float32.
+    precision: float32, bfloat16, or auto (see `chosen_precision`).
     threads: on a CPU; torch's own number if not given.
     whole_batches: fill up the last batch, so that no bit depends on the number of series.
     """
@@ -102,8 +99,10 @@ def room_for_answers(series, classes, months, probabilities):
 
 
 def decode_with(net, x, logits, cost=None, halved_at=None):
-    """Labels (B, T) int64 of scores (B, K, T) of series x; cost, halved_at: None is the network's
-    own.
+    """Labels (B, T) int64 of scores (B, K, T) of series x (models/decode.py).
+
+    cost: of a change. It falls where the bands break as halved_at says (models/breaks.py). None is
+    the network's own: no cost where its card has no `switch_cost`, no fall where it has no `break`.
     """
     if cost is None:
         cost = net.card.get("switch_cost", 0)
@@ -157,7 +156,11 @@ def predict(net, x, *, batch_size=BATCH):
 
 
 def chosen_precision(precision, net, x, threads):
-    """float32 or bfloat16, where `precision` may also be auto."""
+    """float32 or bfloat16, where `precision` may also be auto.
+
+    For long x a short measurement decides, and the logger `models.label` says which (level INFO).
+    Short x is labelled in float32.
+    """
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision}: not known; expected {', '.join(PRECISIONS)}")
     if precision != "auto":
