@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_loader import split_samples
+from data_loader import save_samples, split_samples
 from tests.conftest import make_samples
+from training.pipeline import train
 from utils.errors import InputError
 from utils.splits import sites_from_coordinates
 
@@ -154,3 +155,17 @@ def test_coordinates_that_are_no_place_are_refused(samples):
     samples = dataclasses.replace(samples, site=None, lonlat=lonlat)
     with pytest.raises(InputError, match="sample number 4"):
         split_samples(samples)
+
+
+def test_test_series_that_train_too_are_told(tmp_path, capsys):
+    samples = make_samples()
+    test = split_samples(samples, "site", seed=0)["test"]
+    samples.x[split_samples(samples, "site", seed=0)["train"][:3]] = samples.x[test[:3]]
+    save_samples(tmp_path / "copies.npz", samples)
+    where = {"runs": tmp_path / "runs", "weights": tmp_path / "weights", "progress": False}
+    train(tmp_path / "copies.npz", split="site", epochs=1, **where)
+    said = capsys.readouterr().err
+    assert f"3 of {len(test)} test series are in the training part too" in said
+    save_samples(tmp_path / "own.npz", make_samples())
+    train(tmp_path / "own.npz", split="site", epochs=1, **where)
+    assert "training part too" not in capsys.readouterr().err

@@ -55,6 +55,14 @@ class Parts:
         """Number of series in each part."""
         return {name: len(ids) for name, ids in self.ids().items()}
 
+    def copies(self):
+        """Number of series of the test part that are in the training part too, value for value.
+
+        Their scores are those of series the network knows.
+        """
+        known = {series.tobytes() for series in self.train.x}
+        return sum(series.tobytes() in known for series in self.test.x)
+
 
 def load_parts(source, seed):
     """Read the samples of a Source and divide them; returns Parts.

@@ -27,7 +27,7 @@ from training.runs import (
     write_config,
     write_split,
 )
-from utils.errors import InputError
+from utils.errors import InputError, note
 
 SOURCE_FIELDS = tuple(name for name in Source.__dataclass_fields__ if name != "data")
 FIRST = {"data": "dataset/urban.npz", "model": "patchnet", "recipe": "modern"}
@@ -97,12 +97,17 @@ def base_name(data, model):
 
 
 def begin(run, asked, parts, resume):
-    """Write what was asked for and how the samples are divided; a resumed run must ask the same."""
+    """Write what was asked for and how the samples are divided; a resumed run must ask the same.
+
+    A note says how many test series train too.
+    """
     if resume:
         refuse_changes(run, asked, parts)
     else:
         write_config(run, asked, parts)
     write_split(run, parts)
+    if copies := parts.copies():
+        note(f"{copies} of {len(parts.test)} test series are in the training part too")
 
 
 def opening(name, net, device, parts):
