@@ -57,6 +57,8 @@ def shared_points(design, one, other):
     """The points that two reference files share, in the same order."""
     first, second = (reference_of(design, path) for path in (one, other))
     shared, rows, other_rows = np.intersect1d(first.ids, second.ids, return_indices=True)
+    if Path(one).read_bytes() == Path(other).read_bytes():
+        raise InputError(f"{other}: is the same as {one}; expected files of two interpreters")
     if len(shared) == 0:
         raise InputError(f"{other}: shares no point with {one}; expected points that both have")
     return first.take(rows), second.take(other_rows)

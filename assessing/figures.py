@@ -8,15 +8,22 @@ MOST = 12  # transitions; the largest are shown
 
 
 def area_figure(areas, design):
-    """Mapped and estimated areas with 95 % intervals: classes in the last month, and transitions.
+    """Mapped and estimated areas with 95 % intervals: classes in the last month, change at all,
+    and transitions.
 
     areas: list of `report.Area`. Returns a matplotlib Figure.
     """
     last = str(design.months[-1])
     classes = [area for area in areas if area.scope == last and shown(area)]
     changes = [area for area in areas if area.scope == "change" and shown(area)]
-    changes = sorted(changes, key=lambda area: -area.estimated)[: MOST + 1]
-    panels = [(f"Classes, {last}", classes), ("Change, all months", changes)]
+    total = [area for area in changes if area.name == "change"]
+    kinds = [area for area in changes if area.name != "change"]
+    kinds = sorted(kinds, key=lambda area: -area.estimated)[:MOST]
+    panels = [
+        (f"Classes, {last}", classes),
+        ("Land that changes at all, all months", total),
+        ("Transitions, all months", kinds),
+    ]
     panels = [(title, rows) for title, rows in panels if rows]
     heights = [len(rows) + 0.6 for _, rows in panels]
     figure = Figure(figsize=(9, 1.5 + 0.36 * sum(heights)), layout="constrained")

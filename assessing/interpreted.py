@@ -92,23 +92,30 @@ def left_out(total, reference, told, doubtful, unsure):
     return lines
 
 
+def named(strata):
+    """'Stratum 'a'', or 'Each of the strata 'a', 'b''."""
+    names = ", ".join(f"'{each['name']}'" for each in strata)
+    return f"Stratum {names}" if len(strata) == 1 else f"Each of the strata {names}"
+
+
 def sample_of(design, rows):
     """The Sample of these points, without the strata that lack points; and warnings."""
     stratum = design.column("stratum")[rows]
     counts = np.bincount(stratum, minlength=len(design.strata))
     there = np.flatnonzero(counts)
     lines = []
-    for count, each in zip(counts, design.strata):
-        if count == 0:
-            lines.append(
-                f"Stratum '{each['name']}' has no point: its {each['hectares']:,.1f} ha are left "
-                f"out of every figure."
-            )
-        elif count == 1 < each["pixels"]:
-            lines.append(
-                f"Stratum '{each['name']}' has one point, which shows no variance: that of all "
-                "points stands in for it."
-            )
+    empty = [each for count, each in zip(counts, design.strata) if count == 0]
+    lone = [each for count, each in zip(counts, design.strata) if count == 1 < each["pixels"]]
+    if empty:
+        hectares = sum(each["hectares"] for each in empty)
+        lines.append(
+            f"{named(empty)} has no point: {hectares:,.1f} ha are left out of every figure."
+        )
+    if lone:
+        lines.append(
+            f"{named(lone)} has one point, which shows no variance: that of all points stands in "
+            "for it."
+        )
     sample = Sample(
         np.searchsorted(there, stratum),
         design.column("hectares")[rows],

@@ -103,8 +103,6 @@ def map_labels(design, chosen, rows):
 
 def areas_of(rows, hectares, mapped):
     """Areas in hectares of the rows that are areas."""
-    total = sum(area for (scope, _), area in mapped.items() if scope == "change")
-    mapped = mapped | ({("change", "change"): total} if mapped else {})
     return [
         Area(
             row.scope,
@@ -155,12 +153,17 @@ def few_points(rows):
 
 
 def heavy_points(points, design):
-    """Warnings on classes whose area hangs on one point of a large stratum."""
+    """A warning on classes whose area hangs on one point of a large stratum."""
     last = points.labels[:, -1:] == np.arange(len(design.classes))
     shares = largest_part(points.sample, last)
-    return [
-        f"One point carries {share:.0%} of the area of '{name}' (in {design.months[-1]}). More "
-        "points in its stratum would steady that figure."
+    heavy = [
+        f"{share:.0%} of the area of '{name}'"
         for name, share in zip(design.classes, shares)
         if share > HEAVY
+    ]
+    if not heavy:
+        return []
+    return [
+        f"One point carries {', '.join(heavy)} (in {design.months[-1]}). More points in its "
+        "stratum would steady that figure."
     ]

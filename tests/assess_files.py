@@ -1,5 +1,6 @@
 """A small map and its stack, made up, for the tests of assess.py."""
 
+import csv
 import json
 
 import numpy as np
@@ -112,3 +113,9 @@ def write_strata(path, strata, *, transform=stack_files.GRID, crs="EPSG:32649"):
     ) as raster:
         raster.write(strata, 1)
     return path
+
+
+def read_rows(path):
+    """Rows of a table as dicts."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))

@@ -162,3 +162,17 @@ def assert_one_clear_line(process, *words):
     assert process.returncode == 2, process.stderr
     assert lines[-1].startswith("error: ") and "Traceback" not in process.stderr
     assert all(str(word) in lines[-1] for word in words), lines[-1]
+
+
+@pytest.fixture(scope="module")
+def area(tmp_path_factory):
+    """A made-up map with its labels, and a design of 120 points without a page."""
+    from assess_files import made_up_labels, write_map
+
+    from assessing.design import design
+
+    folder = tmp_path_factory.mktemp("area")
+    labels = made_up_labels()
+    made = write_map(folder / "map", labels)
+    out, _ = design(made, folder / "assess", points=120, minimum=10, page=False)
+    return made, labels, out
