@@ -30,21 +30,18 @@ class PatchNet(nn.Module):
     def __init__(self, n_bands, n_classes, width=96, patch=6, reach=(1, 1, 2, 1), dropout=0.1):
         super().__init__()
         self.inputs = Inputs(n_bands)
-        self.patch, self.reach, self.n_classes, self.dropout = (
-            patch,
-            tuple(reach),
-            n_classes,
-            dropout,
-        )
+        self.patch = patch
+        self.reach = tuple(reach)
+        self.n_classes = n_classes
+        self.dropout = dropout
         self.embed = nn.Linear((n_bands + 1) * patch, width)
         self.absent = nn.Parameter(torch.zeros(width, n_bands))
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in reach)
         self.score = nn.Linear(width, n_classes * patch)
+        share = len(reach) ** -0.5  # the sum of the layers then keeps the scale of its input
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            layer.weight.data *= (
-                len(reach) ** -0.5
-            )  # the sum of the layers then keeps the scale of its input
+            layer.weight.data *= share
             nn.init.zeros_(layer.bias)
 
     def forward(self, x):
@@ -58,12 +55,14 @@ class PatchNet(nn.Module):
         """Input of the first product (patch (C + 1), L B) of x (B, C, T), and the share of the
         months of each token in which a band alone is missing (C, L B), None where none is.
         """
-        count = -(-x.shape[-1] // self.patch)
-        h, holes = self.inputs(x, count * self.patch)  # (C + 1, L patch, B), (C, L patch, B)
-        h = h.unflatten(1, (count, self.patch)).transpose(1, 2).to(kind).reshape(-1, count * len(x))
+        patches = (math.ceil(x.shape[-1] / self.patch), self.patch)  # L, patch
+        h, holes = self.inputs(x, math.prod(patches))  # (C + 1, L patch, B), (C, L patch, B)
+        h = h.unflatten(1, patches).transpose(1, 2)  # (C + 1, patch, L, B)
+        h = h.to(kind).flatten(2).flatten(0, 1)
         if holes is None:
             return h, None, len(x)
-        return h, self.share_absent(holes.unflatten(1, (count, self.patch))).to(kind), len(x)
+        absent = self.share_absent(holes.unflatten(1, patches))
+        return h, absent.to(kind), len(x)
 
     def scores(self, h, absent, batch):
         """Class scores (L patch, K, B) of what `tokens` gives."""
@@ -135,10 +134,12 @@ def shifted_product(linear, h, columns, out=None):
     (channels in, n) -> (channels out, n), zeros coming in. Three products that add up: nothing is
     copied to be moved.
     """
-    quarter, weight = len(h) // 4, linear.weight.to(h.dtype)
-    y = product(linear, h, slice(2 * quarter, None), out)
+    quarter = len(h) // 4
+    half = 2 * quarter
+    weight = linear.weight.to(h.dtype)
+    y = product(linear, h, slice(half, None), out)
     y[:, columns:].addmm_(weight[:, :quarter], h[:quarter, :-columns])
-    y[:, :-columns].addmm_(weight[:, quarter : 2 * quarter], h[quarter : 2 * quarter, columns:])
+    y[:, :-columns].addmm_(weight[:, quarter:half], h[quarter:half, columns:])
     return y
 
 
@@ -173,10 +174,13 @@ class Inputs(nn.Module):
     def forward(self, x, length):
         batch, bands, steps = x.shape
         out = x.new_zeros(bands + 1, length, batch)
-        scaled, scale = out[:bands, :steps], 1 / self.spread[:, :, None]
-        torch.mul(x.permute(1, 2, 0), scale, out=scaled).sub_(self.mean[:, :, None] * scale)
+        scaled = out[:bands, :steps]
+        scale = 1 / self.spread[:, :, None]
+        torch.mul(x.permute(1, 2, 0), scale, out=scaled)
+        scaled.sub_(self.mean[:, :, None] * scale)
         scaled.nan_to_num_(-math.inf, -math.inf, -math.inf)  # floats: masks are slow on a CPU
-        every, some = scaled.amin(0) > -math.inf, scaled.amax(0) > -math.inf  # band seen, (T, B)
+        every = scaled.amin(dim=0) > -math.inf  # all bands are seen, (T, B)
+        some = scaled.amax(dim=0) > -math.inf  # a band is seen
         out[bands, :steps] = some
         if every.all():
             return out, None
@@ -195,10 +199,13 @@ class Inputs(nn.Module):
         kinds = code.unique()
         for kind in kinds[kinds > 0]:
             gone = (kind & bit) > 0
-            given = self.covariance[~gone][:, ~gone] + 1e-4 * torch.eye(
-                int((~gone).sum()), device=bit.device
-            )
-            weight = torch.linalg.solve(given, self.covariance[~gone][:, gone]).T
             where = (code == kind).nonzero()[:, 0]
-            found = weight @ values[~gone][:, where]
+            found = self.weights_of(gone) @ values[~gone][:, where]
             values[gone.nonzero(), where] = found.to(values.dtype)
+
+    def weights_of(self, gone):
+        """Weights (missing bands, others) of the estimate; gone (C,): which bands are missing."""
+        others = self.covariance[~gone]
+        given = others[:, ~gone]
+        given = given + 1e-4 * torch.eye(len(given), device=given.device)
+        return torch.linalg.solve(given, others[:, gone]).T

@@ -62,17 +62,30 @@ def lengthen(rng, x, first, months):
     later = rng.integers(0, more + 1) * YEAR
     month = np.minimum(calendar + later, length - 1)
     found = np.take_along_axis(x, month[:, None].repeat(bands, 1), axis=2)
+    found = moved_by_year(rng, found)
+    return lit_by_year(rng, found).astype(np.float32)
 
-    year = np.arange(months) // YEAR
-    shift = np.clip(rng.normal(0, 0.35, (n, 1, year[-1] + 1)), -1, 1)[..., year]
-    before, after = found[..., [0, *range(months - 1)]], found[..., [*range(1, months), -1]]
+
+def moved_by_year(rng, x):
+    """Series (N, C, T) whose years come up to a month earlier or later; gaps grow no wider."""
+    year = np.arange(x.shape[-1]) // YEAR
+    shift = rng.normal(0, 0.35, (len(x), 1, year[-1] + 1))
+    shift = np.clip(shift, -1, 1)[..., year]  # in months
+    before = np.concatenate([x[..., :1], x[..., :-1]], axis=2)
+    after = np.concatenate([x[..., 1:], x[..., -1:]], axis=2)
     beside = np.where(shift > 0, after, before)
-    moved = found + np.abs(shift) * (beside - found)
-    found = np.where(np.isfinite(moved), moved, found)
+    moved = x + np.abs(shift) * (beside - x)
+    return np.where(np.isfinite(moved), moved, x)
 
-    gain = rng.normal(0, 0.04, (n, 1, year[-1] + 1)) + rng.normal(0, 0.02, (n, bands, year[-1] + 1))
-    found = found * np.exp(gain)[..., year] * rng.normal(1, 0.02, found.shape)
-    return found.astype(np.float32)
+
+def lit_by_year(rng, x):
+    """Series (N, C, T) whose years are brighter or darker, as a whole and per band, with noise."""
+    n, bands, months = x.shape
+    year = np.arange(months) // YEAR
+    common = rng.normal(0, 0.04, (n, 1, year[-1] + 1))
+    own = rng.normal(0, 0.02, (n, bands, year[-1] + 1))
+    gain = np.exp(common + own)[..., year]
+    return x * gain * rng.normal(1, 0.02, x.shape)
 
 
 def real_samples(folder, names, simulated, seed=0):
