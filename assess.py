@@ -136,8 +136,11 @@ def run_design(args):
     )
     points, pixels = len(made.points["id"]), made.of_strata("pixels").sum()
     print(f"{folder}: {points:,} points of {pixels:,} pixels, in {len(made.strata)} strata")
+    print("  points            ha  ha per point  stratum")
     for stratum in made.strata:
-        print(f"  {stratum['points']:5} in {stratum['hectares']:12,.1f} ha  {stratum['name']}")
+        number, hectares = stratum["points"], stratum["hectares"]
+        each = f"{hectares / number:12,.2f}" if number else " " * 12
+        print(f"  {number:6} {hectares:13,.1f}  {each}  {stratum['name']}")
     if not args.no_page:
         print(f"{folder}: double click index.html to interpret them")
 

@@ -3,6 +3,8 @@
 import csv
 import math
 
+import numpy as np
+
 from assessing.accuracy import ALL_MONTHS, OVERALL, PRODUCERS, USERS
 from assessing.intervals import FEW
 from utils.files import written_whole
@@ -208,10 +210,15 @@ def date_table(dates):
 def strata_table(design, points):
     """The strata, and the points in each."""
     stratum = design.column("stratum")[points.rows]
-    rows = [
-        (each["name"], f"{each['pixels']:,}", hectares(each["hectares"]), each["points"], counted)
-        for number, each in enumerate(design.strata)
-        for counted in [int((stratum == number).sum())]
-    ]
-    head = ("stratum", "pixels", "hectares", "points drawn", "points counted")
-    return "## Strata\n\n" + markdown(head, rows)
+    counts = np.bincount(stratum, minlength=len(design.strata)).tolist()
+    rows = []
+    for counted, each in zip(counts, design.strata):
+        stands_for = f"{each['hectares'] / counted:,.2f}" if counted else "-"
+        sizes = f"{each['pixels']:,}", hectares(each["hectares"])
+        rows.append((each["name"], *sizes, each["points"], counted, stands_for))
+    head = ("stratum", "pixels", "ha", "points drawn", "points counted", "ha per point")
+    note = (
+        "A class that covers less of a stratum than one point stands for (ha per point) is likely "
+        "to be missed there.\n"
+    )
+    return "\n".join(["## Strata\n", markdown(head, rows), note])

@@ -61,4 +61,7 @@ def test_the_page_does_without_bands_that_a_stack_lacks(tmp_path):
 def test_the_script_says_what_it_drew_and_ends_bad_input_in_one_line(area, tmp_path):
     done = run_script("assess.py", "design", area[0], "--out", tmp_path / "a", "--no-page")
     assert "600 points of 1,976 pixels" in done.stdout and "stable woodland" in done.stdout
+    numbers = next(line for line in done.stdout.splitlines() if "stable woodland" in line).split()
+    points, hectares, each = (float(number) for number in numbers[:3])
+    assert each == pytest.approx(hectares / points, abs=0.01)
     assert_one_clear_line(run_script("assess.py", "report", tmp_path / "a"), "reference.csv")

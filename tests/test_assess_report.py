@@ -192,6 +192,9 @@ def test_warnings_name_strata_with_one_point_unsure_points_and_points_left_out(a
         table.writeheader()
         table.writerows(kept)
     text = (report(out, path) / "report.md").read_text()
+    own = found.strata[small]
+    cells = f"| {own['points']} | 1 | {own['hectares']:.2f} |"
+    assert next(line for line in text.splitlines() if line.endswith(cells)).startswith("| ")
     assert "has one point" in text and "1 unsure points are counted" in text
     assert "1 points that nobody could tell" in text
     assert f"{len(mine) - 1} of 120 points are not interpreted" in text
