@@ -219,6 +219,10 @@ def test_a_small_laptop_shows_all_answers_without_scrolling(area, page, height):
     assert page.execute_script(judge + "judge.scrollHeight <= judge.clientHeight")
     inside = "return document.getElementById('next').getBoundingClientRect().bottom <= innerHeight"
     assert page.execute_script(inside)
+    press(page, "?")
+    script = "const help = document.getElementById('help'); return "
+    assert page.execute_script(script + "help.scrollHeight <= help.clientHeight")
+    press(page, Keys.ESCAPE)
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 

@@ -187,7 +187,7 @@ function build() {
   find("chart").onclick = (event) => toMonth(monthOf(event.offsetX, find("chart").clientWidth));
   const actions = {
     change, next, previous: () => step(-1), undo: takeBack, save: saveFile,
-    load: () => find("file").click(), "show-help": () => find("help").showModal(),
+    load: () => find("file").click(), "show-help": openHelp,
     "month-back": () => toMonth(month - 1), "month-on": () => toMonth(month + 1),
     bright: brighten, "zoom-in": () => setZoom(1), "zoom-out": () => setZoom(-1),
   };
@@ -215,6 +215,11 @@ function buildFilm() {
     });
     find("film").append(row);
   }
+}
+
+function openHelp() {
+  find("help").showModal();
+  find("help").scrollTop = 0; // the browser goes to the button at the end
 }
 
 function brighten() {
@@ -255,7 +260,7 @@ function pressed(event) {
     j: () => { const open = DESIGN.ids.find((id) => !isDone(id)); open ? go(open) : step(DESIGN.ids.length); },
     "+": () => setZoom(1), "=": () => setZoom(1), "-": () => setZoom(-1),
     i: () => find("name").focus(), l: brighten,
-    "?": () => find("help").showModal(),
+    "?": openHelp,
   };
   const digit = "1234567890".indexOf(event.key);
   const action = digit >= 0 && event.key.length === 1
@@ -286,4 +291,4 @@ window.addEventListener("storage", (event) => {
 });
 window.addEventListener("beforeunload", (event) => { if (!kept && work.filed) event.preventDefault(); });
 go(work.at);
-if (!Object.keys(work.points).length) find("help").showModal();
+if (!Object.keys(work.points).length) openHelp();
