@@ -59,7 +59,8 @@ def study_lines(table, study):
 
 def draw_method(axes, part, study, score, values, style):
     """Draw one score of one method. part: the rows of the method."""
-    y, spread = part[score].to_numpy(), part.get(f"{score}_sd")
+    y = part[score].to_numpy()
+    spread = part.get(f"{score}_sd")
     if study in NUMERIC:
         x = part[study].to_numpy()
         axes.plot(x, y, **style)

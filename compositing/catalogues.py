@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlparse
 import requests
 
 from compositing.scenes import time_of
+from stacks.area import boxes_touch
 from utils.errors import InputError
 
 COLLECTION = "sentinel-2-l2a"
@@ -230,7 +231,8 @@ def own_address(item, place):
 
     Files that were saved beside a collection on disk count before the address on the web.
     """
-    own = next((k["href"] for k in item.get("links", []) if k.get("rel") == "self"), None)
+    links = item.get("links", [])
+    own = next((link["href"] for link in links if link.get("rel") == "self"), None)
     if not own:
         return place
     if is_url(own) and not is_url(place):
@@ -257,11 +259,22 @@ def fits(item, bbox, first, last):
     """Does an item touch bbox and the months first to last?"""
     try:
         month = time_of(item["properties"]).astype("datetime64[M]")
+        own = box_of(item)
     except (KeyError, TypeError, ValueError, AttributeError):
         return False  # it is no scene
-    if not first <= month <= last:
-        return False
+    in_time = first <= month <= last
+    return bool(in_time and (own is None or boxes_touch(own, bbox)))
+
+
+def box_of(item):
+    """(west, south, east, north) of an item, without heights; None where it names no box.
+
+    Raises TypeError or ValueError where it is no box.
+    """
     if not item.get("bbox"):
-        return True
-    own = item["bbox"] if len(item["bbox"]) == 4 else [item["bbox"][i] for i in (0, 1, 3, 4)]
-    return own[0] < bbox[2] and own[2] > bbox[0] and own[1] < bbox[3] and own[3] > bbox[1]
+        return None
+    numbers = [float(number) for number in item["bbox"]]
+    if len(numbers) == 6:
+        numbers = numbers[:2] + numbers[3:5]
+    west, south, east, north = numbers
+    return west, south, east, north

@@ -86,8 +86,10 @@ def geobox_of_bbox(bbox):
     outline = box(west, south, east, north, "EPSG:4326").segmented(max(bbox_sides(bbox)) / 100)
     bounds = outline.to_crs(crs).boundingbox
     # Edges in pixels.
-    left, bottom = (math.floor((v + SLACK) / PIXEL) for v in (bounds.left, bounds.bottom))
-    right, top = (math.ceil((v - SLACK) / PIXEL) for v in (bounds.right, bounds.top))
+    left = math.floor((bounds.left + SLACK) / PIXEL)
+    bottom = math.floor((bounds.bottom + SLACK) / PIXEL)
+    right = math.ceil((bounds.right - SLACK) / PIXEL)
+    top = math.ceil((bounds.top - SLACK) / PIXEL)
     transform = Affine(PIXEL, 0, left * PIXEL, 0, -PIXEL, top * PIXEL)
     return GeoBox((top - bottom, right - left), transform, crs)
 
@@ -127,7 +129,8 @@ def bbox_of_geojson(path):
     if not len(positions):
         raise InputError(f"--area {path}: holds no geometry; expected at least one polygon")
     crs = str((content.get("crs") or {}).get("properties", {}).get("name", "CRS84"))
-    low, high = positions.min(axis=0), positions.max(axis=0)
+    low = positions.min(axis=0)
+    high = positions.max(axis=0)
     if "CRS84" in crs or "4326" in crs:
         return (*low, *high)
     return box(*low, *high, crs).to_crs("EPSG:4326").boundingbox.bbox

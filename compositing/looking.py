@@ -35,7 +35,8 @@ class Glances:
             *numbers, classes = [self.reader.glance(scene, band, self.grid) for band in LOOKED_AT]
         except Unreadable as error:
             return str(error)
-        values, clear = np.stack(numbers), clear_of(classes, self.masked, 0)
+        values = np.stack(numbers)
+        clear = clear_of(classes, self.masked, 0)
         return offsets.look(values, clear, classes), offsets.surface_of(values, clear)
 
 

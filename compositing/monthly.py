@@ -48,23 +48,23 @@ def clear_of(classes, masked, buffer):
 
 def grown(mask, radius):
     """A mask grown by a disc of `radius` pixels."""
-    height, width = mask.shape
+    height = len(mask)
     result = mask.copy()
     for down in range(-radius, radius + 1):
         reach = int(np.sqrt(radius**2 - down**2))
         wide = widened(mask, reach)
-        to, of = (
-            slice(max(0, down), height + min(0, down)),
-            slice(max(0, -down), height - max(0, down)),
-        )
-        result[to] |= wide[of]
+        below = max(0, down)
+        above = max(0, -down)
+        result[below : height - above] |= wide[above : height - below]
     return result
 
 
 def widened(mask, reach):
     """A mask grown by `reach` pixels to the left and right."""
-    counts = np.cumsum(np.pad(mask, ((0, 0), (reach + 1, reach))), axis=1, dtype=np.int32)
-    return counts[:, 2 * reach + 1 :] > counts[:, : -(2 * reach + 1)]
+    width = 2 * reach + 1
+    padded = np.pad(mask, ((0, 0), (reach + 1, reach)))
+    counts = np.cumsum(padded, axis=1, dtype=np.int32)
+    return counts[:, width:] > counts[:, :-width]
 
 
 def median(looks):
@@ -104,12 +104,21 @@ def exchanges(number):
     while size < number:
         step = size
         while step >= 1:
-            for start in range(step % size, number - step, 2 * step):
-                for i in range(min(step, number - start - step)):
-                    if (i + start) // (2 * size) == (i + start + step) // (2 * size):
-                        pairs.append((i + start, i + start + step))
+            pairs += exchanges_of_step(number, size, step)
             step //= 2
         size *= 2
+    return pairs
+
+
+def exchanges_of_step(number, size, step):
+    """Pairs `step` apart that merge sorted runs of `size` values into runs of twice the size."""
+    pairs = []
+    for start in range(step % size, number - step, 2 * step):
+        for a in range(start, min(start + step, number - step)):
+            b = a + step
+            same_run = a // (2 * size) == b // (2 * size)
+            if same_run:
+                pairs.append((a, b))
     return pairs
 
 

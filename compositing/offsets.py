@@ -113,7 +113,8 @@ def look(values, clear, classes):
     ranked = np.sort(numbers, axis=0)
     dark = np.isin(classes, DARK_CLASSES)
     odds = odds_of(numbers, ranked, clear, seen, dark)
-    below = float((ranked[0, clear] < -OFFSET).mean()) if clear.any() else 0.0
+    darkest = ranked[0, clear]
+    below = float((darkest < -OFFSET).mean()) if darkest.size else 0.0
     return Pixels(int(clear.sum()), int(seen.sum()), odds, below)
 
 
@@ -224,10 +225,14 @@ def odds_by_comparison(departure, mostly_clear):
     if departure is None:
         return 0
     apart, usual = departure
-    spread, haze = np.maximum(SPREAD, BRIGHT_SPREAD * usual), (HAZE, USUAL_HAZE)
-    if not mostly_clear:
-        spread, haze = SPREAD + SHADOW * usual, (THIN_CLOUD, USUAL_CLOUD)
-    off, within = cost(apart, spread, *haze), cost(apart + OFFSET, spread, *haze)
+    if mostly_clear:
+        spread = np.maximum(SPREAD, BRIGHT_SPREAD * usual)
+        haze = (HAZE, USUAL_HAZE)
+    else:
+        spread = SPREAD + SHADOW * usual
+        haze = (THIN_CLOUD, USUAL_CLOUD)
+    off = cost(apart, spread, *haze)
+    within = cost(apart + OFFSET, spread, *haze)
     if min(off, within) > STRANGE:
         return 0
     return float(np.clip(off - within, -MOST_COMPARED, MOST_COMPARED))

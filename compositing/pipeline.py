@@ -80,7 +80,8 @@ def run(out, folder, request, way, go_on):
     """Make the stack in its work folder and publish it."""
     before, rows, settings = None, [], None
     if request.extend:
-        before, rows = store.existing(out), read_table(table_path(out))
+        before = store.existing(out)
+        rows = read_table(table_path(out))
         settings = before[2]
     request = completed(request, settings, rows[-1]["catalogue"] if rows else None)
     source = open_catalogue(
@@ -100,7 +101,8 @@ def run(out, folder, request, way, go_on):
             store.append(out, folder / "stack", plan.first)
         else:
             unfinished.publish(folder, out)
-    kept = [row for row in rows if row["time"][:7] < str(plan.months[0])]
+    first = str(plan.months[0])
+    kept = [row for row in rows if row["time"][:7] < first]
     new = [row_of(one, source, counts.get(one.scene.id)) for one in plan.chosen]
     write_table(table_path(out), [*kept, *new])
     draw_stack(out)
@@ -113,10 +115,12 @@ def make_plan(request, way, reader, before, rows):
         geobox, months, first = request.geobox, parse_months(request.months), 0
     else:
         geobox, old, _ = before
-        months, first = months_after(old, request.extend), len(old)
+        months = months_after(old, request.extend)
+        first = len(old)
     plan = Plan(geobox, months, first, find_scenes(reader.catalogue, geobox, months))
     check_size(plan, reader.catalogue, way.yes)
-    empty = sorted({str(m) for m in months} - {str(one.scene.month) for one in plan.used})
+    with_scenes = {str(one.scene.month) for one in plan.used}
+    empty = [str(month) for month in months if str(month) not in with_scenes]
     if empty:
         note(f"no scene in {', '.join(empty)}; no observation there")
     return look_at_scenes(reader, plan, request.mask, rows, way.allow_missing)
@@ -136,7 +140,8 @@ def check_space(out, plan):
     there = out.resolve().parent
     while not there.exists():
         there = there.parent
-    needed = plan.geobox.shape[0] * plan.geobox.shape[1] * len(plan.months) * store.BYTES
+    height, width = plan.geobox.shape
+    needed = height * width * len(plan.months) * store.BYTES
     free = shutil.disk_usage(there).free
     if free < needed:
         raise InputError(
@@ -187,18 +192,13 @@ def compose_all(folder, plan, request, way, reader):
 def compose_missing(folder, job, tasks, way):
     """Compose the windows that are not done; returns {scene: why it cannot be read}."""
     missing = [task for task in tasks if unfinished.load_counts(folder, task) is None]
-    area = {task.name: task.window.height * task.window.width for task in tasks}
-    todo = sum(area[task.name] for task in missing)
-    bar = tqdm(
-        total=sum(area.values()),
-        initial=sum(area.values()) - todo,
-        unit="px",
-        unit_scale=True,
-        desc="compositing",
-    )
     failures = {}
     if not missing:
         return failures
+    area = {task.name: task.window.height * task.window.width for task in tasks}
+    total = sum(area.values())
+    todo = sum(area[task.name] for task in missing)
+    bar = tqdm(total=total, initial=total - todo, unit="px", unit_scale=True, desc="compositing")
     with bar, open_workers(way.workers, way.scheduler) as workers:
         for task, (counts, failed) in stream(workers, partial(composite_window, job), missing):
             if failed:

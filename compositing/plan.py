@@ -97,7 +97,8 @@ def check_size(plan, catalogue, yes):
     pixels = plan.geobox.shape[0] * plan.geobox.shape[1]
     bbox = degrees_of(plan.geobox)
     shares = sum(share_covered(bbox, one.scene.footprint) for one in plan.used)
-    reading, writing = pixels * READ * shares, pixels * BYTES * len(plan.months)
+    reading = pixels * READ * shares
+    writing = pixels * BYTES * len(plan.months)
     height, width = plan.geobox.shape
     line = (
         f"{width} x {height} pixels, {plan.months[0]} to {plan.months[-1]}: {len(plan.used)} "

@@ -118,7 +118,8 @@ def doubled(coarse):
     First across, where numbers lie apart in memory and are still few, then down, in place.
     """
     height, width = coarse.shape
-    fine_height, fine_width = 2 * (height - 2), 2 * (width - 2)
+    fine_height = 2 * (height - 2)
+    fine_width = 2 * (width - 2)
     whole = coarse.astype(np.int32)
     triple = 3 * whole[:, 1:-1]
     across = np.empty((height, fine_width), np.int32)  # four times the values

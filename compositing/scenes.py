@@ -66,10 +66,14 @@ def scene_of(item, resolve):
     Raises KeyError, TypeError or ValueError for an item that has no usable time.
     """
     properties = item["properties"]
-    names = [item["id"], *(str(properties.get(k, "")) for k in ("s2:product_uri", "s2:product_id"))]
-    assets = {
-        band: found for band in ASSETS if (found := find_asset(item["assets"], band)) is not None
-    }
+    names = [item["id"]]
+    for key in ("s2:product_uri", "s2:product_id"):
+        names.append(str(properties.get(key, "")))
+    assets = {}
+    for band in ASSETS:
+        found = find_asset(item["assets"], band)
+        if found is not None:
+            assets[band] = found
     return Scene(
         id=item["id"],
         time=time_of(properties),

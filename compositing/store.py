@@ -147,7 +147,8 @@ def existing(path):
         root = zarr.open_group(str(path), mode="r")
         settings = root.attrs[SETTINGS]
         reference = root["spatial_ref"].attrs
-        days, shape = root["time"][:], root["reflectance"].shape
+        days = root["time"][:]
+        shape = root["reflectance"].shape
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{path}: is not a stack of composite.py; expected one ({type(error).__name__})"

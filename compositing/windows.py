@@ -11,7 +11,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from compositing.grid import Window, window_geobox
-from compositing.monthly import MASKED, MISSING, clear_of, median, medoid, reflectance
+from compositing.monthly import MASKED, MISSING, NO_DATA, clear_of, median, medoid, reflectance
 from compositing.reading import Reader, Unreadable
 from compositing.scenes import Scene
 from compositing.store import open_to_write, writing
@@ -96,13 +96,12 @@ def clear_looks(job, task, pool):
     if failures:
         return [], {}, failures
     clear, counts, taken = [], {}, {}
-    inside = (
-        slice(job.buffer, job.buffer + grid.shape[0]),
-        slice(job.buffer, job.buffer + grid.shape[1]),
-    )
+    height, width = grid.shape
+    inside = (slice(job.buffer, job.buffer + height), slice(job.buffer, job.buffer + width))
     for look, codes in zip(task.looks, classes):
         mask = clear_of(codes, job.masked, job.buffer)
-        counts[look.scene.id] = (int((codes[inside] != 0).sum()), int(mask.sum()))
+        pictured = codes[inside] != NO_DATA
+        counts[look.scene.id] = (int(pictured.sum()), int(mask.sum()))
         earlier = taken.get(look.overflight)
         if earlier is not None:
             mask = mask & ~earlier
@@ -130,7 +129,10 @@ def compose(job, window, looks, clear, pool):
             stored.append(np.stack(layers))
     if stored:
         values = medoid(np.stack(stored, axis=1))
-    return values, sum((mask.astype(np.uint8) for mask in seen), np.zeros(grid.shape, np.uint8))
+    number = np.zeros(grid.shape, np.uint8)
+    for mask in seen:
+        number += mask
+    return values, number
 
 
 def read_all(reader, looks, band, grid, pool):

@@ -88,7 +88,8 @@ def band_weights():
     """
     from pyrsr import __path__ as package
 
-    wavelengths, weights = np.arange(400, 2501), np.zeros((2101, 10))
+    wavelengths = np.arange(400, 2501)
+    weights = np.zeros((2101, 10))
     for satellite in ("Sentinel-2A", "Sentinel-2B"):
         for b, band in enumerate(BAND_FILES):
             file = f"{package[0]}/data/{satellite}/MSI/band_{band}"

@@ -107,7 +107,8 @@ def yearly_angle(days):
 def sun_zenith(lat, day_of_year):
     """Sun zenith angle (degrees) at 10:30 local solar time. Declination after Cooper 1969."""
     declination = np.radians(23.45) * np.sin(yearly_angle(284 + day_of_year))
-    latitude, hour_angle = np.radians(lat), np.radians(-22.5)
+    latitude = np.radians(lat)
+    hour_angle = np.radians(-22.5)
     at_noon = np.cos(latitude) * np.cos(declination)
     at_pole = np.sin(latitude) * np.sin(declination)
     cosine = at_pole + at_noon * np.cos(hour_angle)

@@ -104,7 +104,8 @@ def json_of(url, tries, pause):
 
 def fetch(file, folder, *, tries=6, pause=2.0):
     """Fetch one RemoteFile into `folder`, going on with what is there of it; returns its path."""
-    path, part = Path(folder) / file.name, Path(folder) / f".{file.name}.part"
+    path = Path(folder) / file.name
+    part = Path(folder) / f".{file.name}.part"
     if is_whole(path, file):
         print(f"{path}: is there")
         return path

@@ -33,7 +33,8 @@ def observe(each, own, neighbour, edge):
     seen = _through_air(each, seen)
     seen = _under_missed_clouds(each, seen)
     gain = 1 + each.rng.normal(0, 0.010, _size(each))
-    noise = each.rng.standard_normal(seen.shape) * (NOISE + 0.012 * seen)
+    spread = NOISE + 0.012 * seen
+    noise = each.rng.standard_normal(seen.shape) * spread
     return median(seen * gain + noise, clear)
 
 
@@ -48,7 +49,8 @@ def _looks(each):
     """
     looks = (MONTHS, MAX_LOOKS)
     of_site = each.rng.random(looks) < each.site.clear[:, None]
-    own = each.rng.random((each.n, *looks)) > 0.10
+    of_pixel = (each.n, *looks)
+    own = each.rng.random(of_pixel) > 0.10
     return of_site & own
 
 
@@ -56,7 +58,8 @@ def _registered(each, own, neighbour, edge):
     """What each look sees of a pixel and its neighbour: edges move by some metres."""
     edge = edge[..., None]
     moved = each.rng.normal(0, 0.035, (1, MONTHS, MAX_LOOKS))
-    share = np.clip(edge + moved * (edge > 0.02), 0, 0.45)  # (n, T, L)
+    at_edge = edge > 0.02
+    share = np.clip(edge + moved * at_edge, 0, 0.45)  # (n, T, L)
     return mixed(own[:, :, None], neighbour[:, :, None], share)
 
 
@@ -70,22 +73,27 @@ def _viewed(each, seen):
 def _through_air(each, seen):
     """Haze and cirrus: they dim the ground and shine themselves."""
     rng, size = each.rng, _size(each)
-    air = rng.normal(0.002, 0.007, OF_SITE) + rng.normal(0, 0.0015, size)
-    cirrus = (rng.random(OF_SITE) < 0.12) * rng.exponential(0.012, size)
-    dimmed = seen * (1 - 1.2 * (np.abs(air) + cirrus))
+    air = rng.normal(0.002, 0.007, OF_SITE)
+    air = air + rng.normal(0, 0.0015, size)
+    hazy = rng.random(OF_SITE) < 0.12
+    cirrus = hazy * rng.exponential(0.012, size)
+    lost = 1.2 * (np.abs(air) + cirrus)
+    dimmed = seen * (1 - lost)
     return dimmed + air * HAZE + cirrus * CIRRUS
 
 
 def _under_missed_clouds(each, seen):
     """Clouds and their shadows that the mask let through."""
     rng, size = each.rng, _size(each)
-    missed = 0.015 + 0.05 * (1 - each.site.clear)[None, :, None, None]
+    cloudy = (1 - each.site.clear)[None, :, None, None]
+    missed = 0.015 + 0.05 * cloudy
     under = rng.random(size) < missed
     cover = under * rng.beta(1.0, 2.5, size)
     seen = seen * (1 - cover) + CLOUD * cover
     beside = rng.random(size) < missed
     dark = beside * rng.beta(2, 2, size)
-    return seen * (1 - dark * (1 - SKY_LIGHT))
+    shade = dark * (1 - SKY_LIGHT)
+    return seen * (1 - shade)
 
 
 def median(seen, clear):
@@ -117,4 +125,5 @@ def offset(rng, counts):
     shifted = rng.random(len(counts)) < 0.02
     start = rng.integers(MONTHS - 12, MONTHS, len(counts))
     later = np.arange(MONTHS) >= start[:, None]
-    return counts + 1000 * (shifted[:, None] & later)[..., None]
+    too_high = shifted[:, None] & later
+    return counts + 1000 * too_high[..., None]

@@ -95,7 +95,8 @@ def impervious(each, plants):
     """
     parts, shares = _materials(each)
     surface = np.einsum("nk,nkb->nb", shares, parts)[:, None]
-    first, of_first = parts[:, :1], shares[:, :1]
+    first = parts[:, :1]
+    of_first = shares[:, :1]
     surface = surface + _renewed(each, first, of_first)
     wet = 0.12 * each.site.wetness * each.uniform(0, 1)
     surface = surface * (1 - wet)[..., None]  # wet roads are darker

@@ -55,18 +55,25 @@ def woodland(each, tables, soil):
     evergreen = _evergreen_share(each)
     on, green = _leaf_seasons(each)
     stress = 0.25 * each.site.drought
-    full, bare = each.uniform(2.2, 6.0), each.uniform(0.3, 1.0)
+    full = each.uniform(2.2, 6.0)
+    bare = each.uniform(0.3, 1.0)
     floor = soil * each.uniform(0.45, 0.85)[..., None]  # litter and low plants, darker than soil
-    leaves = bare + (full - bare) * on * (1 - stress)
+    unstressed = (full - bare) * on
+    leaves = bare + unstressed * (1 - stress)
     dead = np.clip(1 - green + 0.5 * stress, 0.03, 1)
     leafy = each.canopy(tables["deciduous"], leaves, dead, floor)
-    full, plant = each.uniform(2.5, 6.5), each.plants()
-    leaves = full * (0.82 + 0.18 * on) * (1 - 0.5 * stress)
-    dead = each.uniform(0.02, 0.12) + 0.10 * (1 - on) + 0.4 * stress
+    full = each.uniform(2.5, 6.5)
+    plant = each.plants()
+    unstressed = full * (0.82 + 0.18 * on)
+    leaves = unstressed * (1 - 0.5 * stress)
+    brown = each.uniform(0.02, 0.12)
+    dead = brown + 0.10 * (1 - on) + 0.4 * stress
     needles = each.canopy(tables["evergreen"], leaves, np.clip(dead, 0, 1), floor, plant)
     sun = shadow_length(each.site.sun_zenith) / shadow_length(35)
-    shade = each.uniform(0.12, 0.42) * np.clip(sun, 0.6, 1.4)
-    return self_shaded(mixed(leafy, needles, evergreen), shade)
+    usual = each.uniform(0.12, 0.42)
+    shade = usual * np.clip(sun, 0.6, 1.4)
+    crowns = mixed(leafy, needles, evergreen)
+    return self_shaded(crowns, shade)
 
 
 def _evergreen_share(each):
@@ -81,7 +88,8 @@ def _leaf_seasons(each):
     """How many leaves are on, and how many of them are green, (n, T) each."""
     start = each.site.leaf_on + each.normal(6)
     end = each.site.leaf_off + 6 + each.normal(7)
-    rise, fall = each.uniform(5, 10), each.uniform(6, 12)
+    rise = each.uniform(5, 10)
+    fall = each.uniform(6, 12)
     on = each.seasons(start, end, rise, fall)
     yellow = end - each.uniform(6, 22)
     return on, each.seasons(start - 3, yellow, 5, each.uniform(6, 12))
@@ -101,11 +109,15 @@ def _grass_seasons(each, lawn):
     """How far grass has grown, and how green it is, (n, T) each. Lawns green up early."""
     shift = each.normal(8)
     weeds = each.rng.exponential(18, (each.n, 1)) - 6
-    start = each.site.leaf_on + np.where(lawn, -18, weeds) + shift
-    end = each.site.leaf_off + np.where(lawn, 20, 0) + each.normal(9)
-    rise, fall = each.uniform(8, 16), each.uniform(10, 20)
+    later = np.where(lawn, -18, weeds)  # days
+    start = each.site.leaf_on + later + shift
+    longer = np.where(lawn, 20, 0)
+    end = each.site.leaf_off + longer + each.normal(9)
+    rise = each.uniform(8, 16)
+    fall = each.uniform(10, 20)
     on = each.seasons(start, end, rise, fall)
-    rise, fall = each.uniform(8, 14), each.uniform(10, 20)
+    rise = each.uniform(8, 14)
+    fall = each.uniform(10, 20)
     return on, each.seasons(start, end - 8, rise, fall)
 
 
@@ -118,9 +130,11 @@ def _grass(each, lawn, on, green):
     mown = each.chance(0.06, months) * each.uniform(0.2, 0.6, months)
     dry = site.drought * each.uniform(0.5, 1)
     grown = low + (full - low) * on
-    kept = grown * (1 - mown * on) * (1 - 0.5 * dry)
+    left = grown * (1 - mown * on)
+    kept = left * (1 - 0.5 * dry)
     leaf_area = kept * each.lognormal(0.05, months)
-    alive = np.maximum(green, winter_green) * (1 - 0.8 * dry)
+    watered = np.maximum(green, winter_green)
+    alive = watered * (1 - 0.8 * dry)
     dead = 1 - alive + each.uniform(0.02, 0.30)
     return leaf_area, np.clip(dead, 0, 1)
 
@@ -141,7 +155,8 @@ def _fields(each, table, cycles, soil, water):
     leaf_area, green, stubble, flooded = _growing(each, cycles)
     dry = each.site.drought * each.uniform(0.2, 0.9)
     weeds = each.uniform(0, 0.35) * ramp(each.site.temperature, 3, 18)
-    crop = np.maximum(leaf_area * (1 - 0.5 * dry), weeds)
+    crop = leaf_area * (1 - 0.5 * dry)
+    crop = np.maximum(crop, weeds)
     total = crop + 0.5 * each.uniform(0, 1) * stubble
     alive = np.maximum(green, 0.7 * (total <= weeds))
     dead = np.clip(1 - alive + 0.5 * dry, 0.02, 1)
@@ -163,8 +178,10 @@ def _growing(each, cycles):
     resting = each.chance(0.06, years)  # a whole year without a crop
     year = YEAR * YEARS + np.where(resting, 1e5, 0)
     for cycle in cycles:
-        start = cycle.emergence + shift + year + each.normal(5, years)
-        end = cycle.harvest + shift + year + each.normal(5, years)
+        start = cycle.emergence + shift + year
+        start = start + each.normal(5, years)
+        end = cycle.harvest + shift + year
+        end = end + each.normal(5, years)
         first_year = (end - start)[:, :1]
         rise = start + 0.22 * first_year
         leaves = each.seasons(rise, end, each.uniform(6, 10), 2.5)

@@ -33,7 +33,8 @@ def water(each, bottom):
     seen = np.exp(-2.1 * lost * depth[..., None])
     ground = 0.5 * bottom / np.pi
     below = deep * (1 - seen) + ground * seen
-    reflectance = np.pi * 0.52 * below / (1 - 1.7 * below)
+    kept_inside = 1 - 1.7 * below
+    reflectance = np.pi * 0.52 * below / kept_inside
     return reflectance + _glint(each)[..., None]
 
 
@@ -65,12 +66,12 @@ def _contents(each):
         return np.exp(each.rng.uniform(low[kind], high[kind]))
 
     sediment = pick((0.5, 5), (10, 180), (5, 40))
-    sediment = sediment * (0.6 + 0.8 * each.site.wetness) * weather
+    stirred = sediment * (0.6 + 0.8 * each.site.wetness)
     algae = pick((0.5, 5), (1, 15), (10, 120))
     algae = algae * (0.35 + 0.9 * _summer(each.site))
     chlorophyll = algae * each.lognormal(0.3, months)
     humic = pick((0.05, 0.5), (0.1, 1.0), (0.3, 2.0))
-    return sediment, chlorophyll, humic
+    return stirred * weather, chlorophyll, humic
 
 
 def _optics(sediment, chlorophyll, humic):
@@ -78,12 +79,10 @@ def _optics(sediment, chlorophyll, humic):
 
     Dissolved matter after Bricaud et al. 1981, sediment after Babin et al. 2003.
     """
-    absorb = (
-        ABSORPTION
-        + humic * np.exp(-0.014 * (CENTRES - 440))
-        + ALGAE_ABSORPTION * (chlorophyll**0.85)
-        + 0.03 * sediment * np.exp(-0.0115 * (CENTRES - 443))
-    )
+    by_humic = humic * np.exp(-0.014 * (CENTRES - 440))
+    by_algae = ALGAE_ABSORPTION * chlorophyll**0.85
+    by_sediment = 0.03 * sediment * np.exp(-0.0115 * (CENTRES - 443))
+    absorb = ABSORPTION + by_humic + by_algae + by_sediment
     of_sediment = 0.012 * sediment * (555 / CENTRES) ** 0.7
     of_algae = 0.0015 * chlorophyll**0.6
     return absorb, BACKSCATTER + of_sediment + of_algae
@@ -94,10 +93,12 @@ def water_year(each, pure, shore, plants):
     (n, T, 10).
     """
     site = each.site
-    low = each.runs(chance=0.008, longest=3) * (site.wetness < 0.55)
+    dry = site.wetness < 0.55
+    low = each.runs(chance=0.008, longest=3) * dry
     low = low * each.uniform(0.15, 0.45)
     covered = each.chance(0.12) * each.uniform(0.1, 0.45)
-    floating = covered * np.clip(_summer(site) * 1.6 - 0.6, 0, 1)
+    grown = np.clip(_summer(site) * 1.6 - 0.6, 0, 1)
+    floating = covered * grown
     ice = ramp(-site.temperature, 3, 9) * each.uniform(0.2, 1)
     frozen = each.uniform(0.15, 0.5)[..., None] * ICE
     low, floating = low[..., None], floating[..., None]

@@ -59,7 +59,8 @@ def plantation(each, table, system, ground, grass, _lake):
     if system.plant == "deciduous":
         on = each.seasons(site.leaf_on[None], site.leaf_off[None], 8, 10)
     full = each.uniform(*system.leaf_area)
-    leaves = full * (0.2 + 0.8 * on) * (0.85 + 0.15 * site.deep)
+    leaves = full * (0.2 + 0.8 * on)
+    leaves = leaves * (0.85 + 0.15 * site.deep)
     dead = np.clip(1.02 - on + 0.1, 0.05, 0.8)
     crowns = each.canopy(table, leaves, np.broadcast_to(dead, leaves.shape), ground)
     cover = each.uniform(0.25, 0.75)
@@ -75,8 +76,8 @@ def fields(each, table, system, ground, grass, lake):
     if rain_fed:
         leaf_area *= 0.45 + 0.55 * each.site.growth
     weeds = _weeds(each, leaf_area, stubble, flood, rain_fed)
-    total = np.maximum(leaf_area, weeds)
-    total = total + each.uniform(0.1, 0.8) * stubble
+    green_area = np.maximum(leaf_area, weeds)
+    total = green_area + each.uniform(0.1, 0.8) * stubble
     weedy = (weeds >= leaf_area) & (weeds > 0.15)
     alive = np.maximum(green, 0.75 * weedy)
     flood = flood * (system.grown == "flooded")
@@ -93,10 +94,13 @@ def _weeds(each, leaf_area, stubble, tilled, rain_fed):
     weeds = each.site.growth * each.uniform(0, 0.9 if rain_fed else 0.45)
     climate = each.site.climate
     cool = climate.warmth[0] < 14
-    catch = each.chance(0.65 if climate.rain > 550 else 0.3) & (not rain_fed) & cool
-    empty = (stubble.cumsum(1) > 0) & (leaf_area < 0.4)
+    share = 0.65 if climate.rain > 550 else 0.3
+    catch = each.chance(share) & (not rain_fed) & cool
+    harvested = stubble.cumsum(1) > 0
+    empty = harvested & (leaf_area < 0.4)
     stands = _established(empty) * (1 - tilled)
-    stands = stands * np.clip((each.site.temperature + 8) / 10, 0.15, 1)  # frost thins it
+    thinned = np.clip((each.site.temperature + 8) / 10, 0.15, 1)  # by frost
+    stands = stands * thinned
     sown = stands * each.uniform(0.8, 3.8)
     return np.where(catch & empty, sown, weeds)
 
@@ -104,7 +108,8 @@ def _weeds(each, leaf_area, stubble, tilled, rain_fed):
 def _established(empty):
     """How far a catch crop has grown, 0 to 1, (n, T): it takes three months on empty fields."""
     month = np.arange(empty.shape[1])
-    since = month - np.maximum.accumulate(np.where(empty, 0, month), axis=1)
+    when_not_empty = np.where(empty, 0, month)
+    since = month - np.maximum.accumulate(when_not_empty, axis=1)
     return np.clip(since / 3, 0, 1)
 
 
@@ -142,8 +147,10 @@ def _cycles(each, system):
     for number, (first, last, share) in enumerate(listed):
         left_out = resting | skipped[:, [number]]
         year = each.site.turn + YEAR * YEARS + np.where(left_out, 1e5, 0)
-        start = first + shift + year + each.normal(6, years)
-        end = last + shift + year + each.normal(7, years)
+        start = first + shift + year
+        start = start + each.normal(6, years)
+        end = last + shift + year
+        end = end + each.normal(7, years)
         yield start, end, share
 
 

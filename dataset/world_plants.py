@@ -32,19 +32,22 @@ def _coarse(climate):
 def _grass(each, managed, coarse):
     """Leaf area and senescence, (n, T) each."""
     growth, months = each.site.growth, each.months
-    before = growth[np.maximum(np.arange(months) - 1, 0)]
-    lasting = 0.6 * growth + 0.4 * before  # grass stays a while
+    month_before = np.maximum(np.arange(months) - 1, 0)
+    lasting = 0.6 * growth + 0.4 * growth[month_before]  # grass stays a while
     green = lasting ** each.uniform(0.6, 1.6)
-    full = each.either(managed, (1.5, 5.5), (0.7, 3.5))
-    full = full * np.clip(0.4 + 0.8 * growth.mean(), 0.5, 1)  # short where growth is short
+    tall = each.either(managed, (1.5, 5.5), (0.7, 3.5))
+    season = np.clip(0.4 + 0.8 * growth.mean(), 0.5, 1)
+    full = tall * season  # short where growth is short
     rest = each.either(managed, (0.25, 0.6), (0.3, 0.8))
-    leaf_area = full * (rest + (1 - rest) * green)
-    cut = each.chance(0.2, months) * managed
-    cut = cut * each.uniform(0.2, 0.9, months)
-    leaf_area = leaf_area * (1 - cut * green)
-    greenest, always = np.where(managed, 1.15, 0.95), np.where(managed, 0.12, 0.0)
-    dead = 1 - green * greenest - always
-    dead = dead + each.uniform(-0.1, 0.15 + 0.25 * coarse) + 0.3 * cut
+    grown = rest + (1 - rest) * green
+    mown = each.chance(0.2, months) * managed
+    cut = mown * each.uniform(0.2, 0.9, months)
+    leaf_area = full * grown * (1 - cut * green)
+    greenest = np.where(managed, 1.15, 0.95)
+    always = np.where(managed, 0.12, 0.0)
+    usual = 1 - green * greenest - always
+    straw = each.uniform(-0.1, 0.15 + 0.25 * coarse)
+    dead = usual + straw + 0.3 * cut
     return leaf_area, np.clip(dead, 0.03, 1)
 
 
@@ -76,8 +79,9 @@ def trees(each, plants, floor, full):
     dead = np.clip(1.02 - 1.2 * on, 0.03, 0.9)
     leafy = each.canopy(plants["deciduous"], leaf_area, dead, floor, plant)
     leaf_area = leaves * (0.8 + 0.2 * deep)
-    dead = each.uniform(0.02, 0.14) + 0.22 * (1 - deep)
-    needles = each.canopy(plants["evergreen"], leaf_area, np.clip(dead, 0, 1), floor, plant)
+    brown = each.uniform(0.02, 0.14)
+    dead = np.clip(brown + 0.22 * (1 - deep), 0, 1)
+    needles = each.canopy(plants["evergreen"], leaf_area, dead, floor, plant)
     return np.where(evergreen[..., None], needles, leafy)
 
 
@@ -89,8 +93,10 @@ def _leaves_on(each):
         return np.clip(site.deep * each.uniform(0.9, 1.6), 0, 1)
     start = site.leaf_on + each.normal(6)
     end = site.leaf_off + 6 + each.normal(7)
-    rise, fall = each.uniform(5, 10), each.uniform(6, 12)
-    return each.seasons(start, end, rise, fall) * (0.75 + 0.25 * site.deep)
+    rise = each.uniform(5, 10)
+    fall = each.uniform(6, 12)
+    on = each.seasons(start, end, rise, fall)
+    return on * (0.75 + 0.25 * site.deep)
 
 
 def woodland(each, plants, ground, grass):
@@ -98,7 +104,8 @@ def woodland(each, plants, ground, grass):
     floor = ground * each.uniform(0.4, 0.8)[..., None]
     crowns = trees(each, plants, floor, (2.2, 6.5))
     sun = shadow_length(each.site.sun_zenith) / shadow_length(35)
-    shade = each.uniform(0.18, 0.52) * np.clip(sun, 0.6, 1.6)
+    usual = each.uniform(0.18, 0.52)
+    shade = usual * np.clip(sun, 0.6, 1.6)
     shade = np.minimum(shade, 0.75)
     sparse = each.chance(0.7 * each.site.climate.open_wood)
     cover = each.either(sparse, (0.5, 0.88), (0.88, 1))

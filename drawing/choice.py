@@ -78,7 +78,8 @@ def data_and_part(card, data=None, part=None):
     Raises InputError for a part that the data do not have.
     """
     training = training_of(card)
-    trained, tested = found(training.data), found(training.test_data)
+    trained = found(training.data)
+    tested = found(training.test_data)
     path = Path(data or tested or trained or HERE / DEFAULT_DATA)
     parts, usual = ["train", "validation", "test", "all"], "all"
     if training.test_data:
@@ -177,7 +178,8 @@ def pixel_of_stack(net, path, at, products=None, product_legend=None, **reading)
     if evidence:
         evidence = evidence.fitted(net, stack)
         row, column = pixel_at(stack, at)
-        rows, columns = slice(row, row + 1), slice(column, column + 1)
+        rows = slice(row, row + 1)
+        columns = slice(column, column + 1)
         says = evidence.read(stack, rows, columns)
         labels, _, probabilities = evidence.label(net, x[None], says)
         reason += f", decoded with {'; '.join(evidence.in_words(says[0], legend)) or 'no product'}"
@@ -214,7 +216,8 @@ def telling_series(net, samples, rows, *, changed=False, wrong=False, n=4, seed=
     order = order[:LOOKED_AT]
     if len(order) == 0:
         raise nothing("--changed: no series has a true change" if changed else "no series to draw")
-    x, true = samples.x[order], samples.y[order]
+    x = samples.x[order]
+    true = samples.y[order]
     labels, _, probabilities = models.label(net, x, probabilities=True)
     places, cases = telling(true, labels, season(x, samples.bands))
     if wrong:
@@ -237,5 +240,6 @@ def series_of(samples, row, predicted, probabilities, reason):
     """Return one row of the samples as a Series."""
     name = f"sample {samples.ids[row]}"
     months = samples.months_of(row)
-    x, true = samples.x[row], samples.y[row]
+    x = samples.x[row]
+    true = samples.y[row]
     return Series(name, reason, x, months, true, predicted, probabilities)

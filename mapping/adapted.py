@@ -45,7 +45,8 @@ def spread_series(stack, min_months):
     tiles = []
     for top in rows:
         for left in columns:
-            down, across = slice(top, top + SIDE), slice(left, left + SIDE)
+            down = slice(top, top + SIDE)
+            across = slice(left, left + SIDE)
             block = stack.read(down, across)  # (T, C, y, x)
             usable = observed(block).sum(axis=0) >= min_months
             tiles.append(block[:, :, usable])

@@ -136,7 +136,8 @@ def added_up(store, row_area, count):
         confidence=whole[1],
     )
     for tile in store.tiles:
-        changes, event = store.changes(tile), store.load(tile, "event")
+        changes = store.changes(tile)
+        event = store.load(tile, "event")
         month = changes.month.astype(np.int16)
         pixel = pixel_in_area(changes.pixel, tile, store.width)
         found.kind[event] = kind_of(changes)
@@ -154,7 +155,8 @@ def median_months(store, found):
     longer = found.last > found.first  # than a month
     counts = [np.empty((0, 2), np.int64)]
     for tile in store.tiles:
-        event, month = store.load(tile, "event"), store.load(tile, "month")
+        event = store.load(tile, "event")
+        month = store.load(tile, "month")
         some = longer[event]
         names = event[some].astype(np.int64) * MONTHS + month[some]
         counts.append(np.stack(np.unique(names, return_counts=True), axis=1))

@@ -170,10 +170,16 @@ def most_likely_trust(opinion, says, trusts):
     rows = np.flatnonzero(says >= 0)
     if len(rows) == 0:
         return 0.0, trusts[0]
-    share = np.exp(opinion[rows] - opinion[rows].max(axis=1, keepdims=True))
-    right = share[np.arange(len(rows)), says[rows]] / share.sum(axis=1)
+    opinion, says = opinion[rows], says[rows]
+    share = np.exp(opinion - opinion.max(axis=1, keepdims=True))
+    said = np.take_along_axis(share, says[:, None], axis=1)[:, 0]
+    right = said / share.sum(axis=1)
     wrong = (1 - right) / max(1, share.shape[1] - 1)  # it says one of the other classes
-    return max((np.log(trust * right + (1 - trust) * wrong).sum(), trust) for trust in trusts)
+    found = []
+    for trust in trusts:
+        likelihood = np.log(trust * right + (1 - trust) * wrong)
+        found.append((likelihood.sum(), trust))
+    return max(found)
 
 
 def months_meant(labels, year):
@@ -182,11 +188,13 @@ def months_meant(labels, year):
     labels (N, T) of the network alone; year (T,) bool. Returns (N, T) bool.
     """
     changes = labels[:, 1:] != labels[:, :-1]
-    segment = np.pad(np.cumsum(changes, axis=1), ((0, 0), (1, 0)))  # (N, T) number of the segment
+    begun = np.cumsum(changes, axis=1)
+    segment = np.pad(begun, ((0, 0), (1, 0)))  # (N, T) number of the segment
     months = segment[:, :, None] == segment[:, None, year]  # (N, T, months of the year)
     share = months[:, year].sum(axis=1)  # (N, months of the year) how long each one's segment is
     most = share.argmax(axis=1)
-    return year | np.take_along_axis(months, most[:, None, None], axis=2)[:, :, 0]
+    filled = np.take_along_axis(months, most[:, None, None], axis=2)
+    return year | filled[:, :, 0]
 
 
 def find_evidence(

@@ -51,7 +51,8 @@ def largest_transitions(rows, products, listed=LISTED):
     by_kind = hectares_by_kind(rows, products["labels"].names)
     total = {code: sum(dates.values()) for code, dates in by_kind.items()}
     order = sorted(by_kind, key=lambda code: (-total[code], code))
-    names, colours = products["labels"].names, products["from_to"].colours
+    names = products["labels"].names
+    colours = products["from_to"].colours
     found = []
     for code in order[:listed]:
         before, after = divmod(code, 100)

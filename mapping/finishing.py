@@ -30,7 +30,9 @@ HARD = 0.1  # so far may the mean probability of the labels lie below the accura
 
 def draw_up(out, parts, stack, planned, card, made):
     """Turn the finished windows into the map in `out`; made: words on how, for the page."""
-    raw, folder, legend = parts / "raw", parts / "finished", card["legend"]
+    raw = parts / "raw"
+    folder = parts / "finished"
+    legend = card["legend"]
     also = {"probabilities": planned.years is not None, "unfamiliar": "familiar" in card}
     products = products_for(legend, stack.months, **also)
     filter_width = planned.settings["--filter"]

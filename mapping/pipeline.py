@@ -217,7 +217,7 @@ def label_windows(job, planned, parts, *, workers=0, scheduler=None):
         create_store(parts / "shown", len(months), len(job.stack.bands), page)
     area = rows * columns
     bar = tqdm(total=area, initial=area - left, unit="px", unit_scale=True, desc="labelling")
-    with open_workers(workers, scheduler) as pool, bar:
+    with bar, open_workers(workers, scheduler) as pool:
         start = time.perf_counter()
         work = partial(label_window, replace(job, threads=pool.threads))
         for window, (layers, shown) in stream(pool, work, missing):

@@ -62,7 +62,8 @@ def draw_window(drawing, window):
     months = len(drawing.months)
     labels = area[:months].view(np.int8)  # 255 becomes -1
     filtered = spatial_majority_filter(labels, drawing.filter_width) if halo else labels
-    down, across = slice(top, top + window.height), slice(left, left + window.width)
+    down = slice(top, top + window.height)
+    across = slice(left, left + window.width)
     inner = (slice(None), down, across)
     monthly = monthly_confidence(area[months : 2 * months], labels, filtered)[inner]
     labels = filtered[inner]
@@ -116,7 +117,8 @@ def change_confidence(monthly, pixel, month):
     order = np.lexsort((month, pixel))
     pixel, month = pixel[order], month[order]
     same = pixel[1:] == pixel[:-1]  # the change before it is of the same pixel
-    start, stop = np.zeros_like(month), np.full_like(month, len(monthly))
+    start = np.zeros_like(month)
+    stop = np.full_like(month, len(monthly))
     start[1:][same] = month[:-1][same]
     stop[:-1][same] = month[1:][same]
     before = mean_of_months(monthly, pixel, np.maximum(start, month - BESIDE), month)
@@ -143,7 +145,8 @@ def change_rasters(labels, changes, months):
     labelled = (labels[0] >= 0).ravel()
     times = np.bincount(pixel, minlength=labelled.size)
     first = np.full(labelled.size, NO_CHANGE_MONTH, np.int32)
-    last, kind = first.copy(), np.zeros(labelled.size, np.uint16)
+    last = first.copy()
+    kind = np.zeros(labelled.size, np.uint16)
     confidence = np.full(labelled.size, 255, np.uint8)
     dates = yyyymm(months)
     # Of several values for one pixel the last one written stays.

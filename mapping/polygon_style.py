@@ -18,7 +18,8 @@ POLYGON = {
 
 def qgis_style(events, products):
     """QGIS style: a colour for each transition; the temporal controller plays the field date."""
-    names, colours = products["labels"].names, products["from_to"].colours
+    names = products["labels"].names
+    colours = products["from_to"].colours
     kinds = np.unique(np.stack([events.from_class, events.to_class], axis=1), axis=0)
     categories, symbols = [], []
     for i, (before, after) in enumerate(kinds.tolist()):

@@ -111,13 +111,15 @@ def polygons_of(store, total, transform):
     waiting = {}  # event -> pieces of it so far, for those that reach beyond a tile
     seen = np.zeros(len(total), np.int32)  # pixels of each event so far
     for tile in store.tiles:
-        pixel, event = store.load(tile, "pixel"), store.load(tile, "event")
+        pixel = store.load(tile, "pixel")
+        event = store.load(tile, "event")
         kept = event >= 0
         row, column = np.divmod(pixel[kept], tile.width)
         event = event[kept]
         single = total[event] == 1
         larger = ~single
-        rows, columns = row[single] + tile.top, column[single] + tile.left
+        rows = row[single] + tile.top
+        columns = column[single] + tile.left
         squares = square_polygons(rows, columns, transform)
         np.add.at(seen, event[larger], np.int32(1))
         for number, piece in pieces_of(row[larger], column[larger], event[larger], tile):

@@ -235,9 +235,10 @@ def colour_table(product):
 def add_overviews(path):
     """Add overviews to a GeoTIFF; uncompressed and band by band, they cost next to nothing."""
     with rasterio.open(path, "r+") as raster:
-        factors = [
-            2**i for i in range(1, 20) if max(raster.shape) > 2**i * COG_OPTIONS["BLOCKSIZE"] // 2
-        ]
+        factors, factor = [], 2
+        while max(raster.shape) > factor * COG_OPTIONS["BLOCKSIZE"] // 2:
+            factors.append(factor)
+            factor *= 2
         raster.build_overviews(factors, Resampling.nearest)
 
 

@@ -39,7 +39,8 @@ def summary(classes, transitions, months, legend):
             rows.append(Row("class", str(month), name, "", "", int(pixels), hectares(area)))
     for t, i, j in zip(*np.nonzero(transitions[0])):
         pixels, area = transitions[:, t, i, j]
-        old, new = legend.names[i], legend.names[j]
+        old = legend.names[i]
+        new = legend.names[j]
         month = str(months[t])
         rows.append(Row("transition", month, "", old, new, int(pixels), hectares(area)))
     return rows

@@ -133,7 +133,9 @@ def load_area(parts, windows, window, *, halo):
     the layers, and the row and column at which the window begins in them. Raises InputError for a
     damaged part.
     """
-    rows, columns = (slice(max(0, s.start - halo), s.stop + halo) for s in window.slices)
+    rows, columns = window.slices
+    rows = slice(max(0, rows.start - halo), rows.stop + halo)
+    columns = slice(max(0, columns.start - halo), columns.stop + halo)
     lines = []
     for top in covering(sorted(windows), rows.start, rows.stop):
         starts = covering(sorted(windows[top]), columns.start, columns.stop)

@@ -165,7 +165,8 @@ def write_curves(store, page, block):
     codes = np.rint(above / scale * STEPS)
     codes = np.where(np.isnan(values), NONE, codes).astype(np.uint8)
     name = f"curves/{block.top // BLOCK}_{block.left // BLOCK}"
-    value = {"low": low.tolist(), "high": (low + scale[:, 0, 0]).tolist(), "width": block.width}
+    top = low + scale[:, 0, 0]
+    value = {"low": low.tolist(), "high": top.tolist(), "width": block.width}
     value["packed"] = pack(codes.transpose(2, 3, 1, 0), level=1)
     write_script(Path(page) / f"{name}.js", name, value)
 

@@ -95,7 +95,8 @@ def window_size(stack):
     """
     size = [min(pair) for pair in zip(stack.source.chunk, stack.geobox.shape)]
     longer = 48 / len(stack.months)
-    usual, largest = int(USUAL * longer), int(LARGEST * longer)
+    usual = int(USUAL * longer)
+    largest = int(LARGEST * longer)
     if np.prod(size) > largest:  # chunks too large: cut them into pieces, of full width if it fits
         width = min(size[1], largest)
         return max(1, largest // width), width
@@ -114,7 +115,8 @@ def check_network(card, stack):
     """Raise InputError unless weights with this card can label the stack."""
     lacking_is_fine = "without" in card and set(stack.bands) < set(card["bands"])
     if tuple(card["bands"]) != stack.bands and not lacking_is_fine:
-        found, expected = ", ".join(stack.bands), ", ".join(card["bands"])
+        found = ", ".join(stack.bands)
+        expected = ", ".join(card["bands"])
         raise InputError(f"{stack.path}: bands {found} found, expected {expected}")
     if len(stack.months) < SHORTEST:
         raise InputError(

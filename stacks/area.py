@@ -1,4 +1,4 @@
-"""Ground area of pixels, in hectares."""
+"""Ground area of pixels, in hectares; boxes that overlap."""
 
 import numpy as np
 from pyproj import Geod, Transformer
@@ -22,7 +22,18 @@ def pixel_hectares(geobox):
     a, b, _, d, e, _ = list(geobox.transform)[:6]
     unit = geobox.crs.proj.axis_info[0].unit_conversion_factor  # metres
     flat = abs(a * e - b * d) * unit**2 / SQUARE_METRES
-    return np.full(height, flat) if np.allclose(on_ground, flat, rtol=TRUE_ENOUGH) else on_ground
+    if np.allclose(on_ground, flat, rtol=TRUE_ENOUGH):
+        return np.full(height, flat)
+    return on_ground
+
+
+def boxes_touch(one, other):
+    """Whether two boxes (west, south, east, north) overlap."""
+    west, south, east, north = one
+    other_west, other_south, other_east, other_north = other
+    across = west < other_east and other_west < east
+    down = south < other_north and other_south < north
+    return across and down
 
 
 def ellipsoid_hectares(geobox, rows, column):
@@ -36,5 +47,8 @@ def ellipsoid_hectares(geobox, rows, column):
     down = rows[:, None] + np.array([0, 0, 1, 1])  # (Y, 4)
     x, y = geobox.transform @ (np.broadcast_to(right, down.shape), down)
     lon, lat = to_lonlat.transform(x, y)
-    areas = [geod.polygon_area_perimeter(*corners)[0] for corners in zip(lon, lat)]
+    areas = []
+    for corners in zip(lon, lat):
+        area, _ = geod.polygon_area_perimeter(*corners)
+        areas.append(area)
     return np.abs(areas) / SQUARE_METRES

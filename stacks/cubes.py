@@ -43,8 +43,10 @@ class CubeReader:
         """Stored numbers of these months: (M, C, y, x)."""
         time, band, y, x = self.names
         where = [self.steps[step] for step in steps]
-        consecutive = where == list(range(where[0], where[0] + len(where)))
-        pick = {time: slice(where[0], where[-1] + 1) if consecutive else where, y: rows, x: columns}
+        run = range(where[0], where[0] + len(where))
+        if where == list(run):
+            where = slice(run.start, run.stop)
+        pick = {time: where, y: rows, x: columns}
         cube = open_cube(self.path, self.engine)
         try:
             if len(self.variables) == 1:
@@ -140,7 +142,9 @@ def variables_of(path, cube, names, bands):
             flat.append(name)
     if len(whole) == 1:
         named = band in cube.coords and cube[band].dtype.kind in "UOST"
-        of_file = [str(v) for v in cube[band].values] if named else [None] * cube.sizes[band]
+        of_file = [None] * cube.sizes[band]
+        if named:
+            of_file = [str(name) for name in cube[band].values]
         return tuple(whole), chosen_bands(path, of_file, bands)
     if flat and not whole:
         chosen = chosen_bands(path, flat, bands)
@@ -225,17 +229,18 @@ def cube_geobox(path, cube, stored, y, x):
             )
         crs = f"EPSG:{crs}" if str(crs).isdigit() else crs
     shape = (cube.sizes[y], cube.sizes[x])
-    carried = [
-        c.attrs["GeoTransform"] for c in cube.variables.values() if "GeoTransform" in c.attrs
-    ]
-    if carried:
-        return GeoBox(shape, Affine.from_gdal(*(float(v) for v in str(carried[0]).split())), crs)
+    for variable in cube.variables.values():
+        if "GeoTransform" in variable.attrs:
+            numbers = str(variable.attrs["GeoTransform"]).split()
+            return GeoBox(shape, Affine.from_gdal(*map(float, numbers)), crs)
     if y not in cube.coords or x not in cube.coords or min(shape) < 2:
         raise InputError(
             f"{path}: has no coordinates {y} and {x}; expected those of the pixel centres"
         )
-    (top, height), (left, width) = (regular_axis(path, cube[name].values, name) for name in (y, x))
-    return GeoBox(shape, Affine(width, 0, left - width / 2, 0, height, top - height / 2), crs)
+    top, height = regular_axis(path, cube[y].values, y)
+    left, width = regular_axis(path, cube[x].values, x)
+    corner = left - width / 2, top - height / 2  # of the first pixel
+    return GeoBox(shape, Affine(width, 0, corner[0], 0, height, corner[1]), crs)
 
 
 def regular_axis(path, centres, name):

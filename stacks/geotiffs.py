@@ -117,7 +117,8 @@ def months_from(path, first_month, count):
         raise InputError(
             f"{path}: holds no dates; expected --first-month YYYY-MM, the month of its first bands"
         )
-    return list(np.repeat(parse_month(first_month) + np.arange(count // len(BANDS)), len(BANDS)))
+    months = parse_month(first_month) + np.arange(count // len(BANDS))
+    return list(months.repeat(len(BANDS)))
 
 
 def find_folder(path, bands):
@@ -149,18 +150,21 @@ def find_folder(path, bands):
 
 def check_grid(header, first):
     """Raise InputError unless both rasters have one size, one CRS and one transform."""
+    pixels = "{1} x {0}".format
     for what, found, expected in (
-        ("pixels", "{1} x {0}".format(*header.shape), "{1} x {0}".format(*first.shape)),
+        ("pixels", pixels(*header.shape), pixels(*first.shape)),
         ("CRS", header.crs.to_string(), first.crs.to_string()),
     ):
         if found != expected:
             raise InputError(
                 f"{header.file}: found {what} {found}, expected {expected} as in {first.file.name}"
             )
-    corners = [(0, 0), (first.shape[1], 0), (0, first.shape[0])]
-    apart = max(
-        abs(v - c) for at in corners for v, c in zip(~first.transform @ (header.transform @ at), at)
-    )
+    height, width = first.shape
+    to_first = ~first.transform @ header.transform
+    apart = 0.0  # pixels
+    for column, row in ((0, 0), (width, 0), (0, height)):
+        there_column, there_row = to_first @ (column, row)
+        apart = max(apart, abs(there_column - column), abs(there_row - row))
     if apart > 0.01:
         raise InputError(
             f"{header.file}: lies {apart:.3g} pixels beside {first.file.name}, "

@@ -11,7 +11,8 @@ def lonlat_grid(geobox, points=POINTS):
     corner: {"points", "lon", "lat"}, row by row, degrees with eight decimals.
     """
     height, width = geobox.shape
-    down, across = np.linspace(0, height, points), np.linspace(0, width, points)
+    down = np.linspace(0, height, points)
+    across = np.linspace(0, width, points)
     columns, rows = np.meshgrid(across, down)
     x, y = geobox.transform @ (columns, rows)
     to_lonlat = Transformer.from_crs(geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
@@ -28,7 +29,8 @@ def ground_step(transform, crs, shape):
     """Ground distance in metres of one pixel to the right and one down, in the middle of a grid."""
     to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform
     ellipsoid = Geod(ellps="WGS84")
-    row, column = shape[0] / 2, shape[1] / 2
+    row = shape[0] / 2
+    column = shape[1] / 2
     start = to_lonlat(*(transform @ (column, row)))
     steps = []
     for right, down in ((1, 0), (0, 1)):

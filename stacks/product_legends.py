@@ -138,7 +138,8 @@ def read_classes(path):
         raise InputError(f"{path}: cannot be read ({reason}); expected rows value,class") from error
     if table.shape[1] != 2:
         raise InputError(f"{path}: {table.shape[1]} columns found; expected two: value,class")
-    values, names = table[0].str.strip(), table[1].str.strip()
+    values = table[0].str.strip()
+    names = table[1].str.strip()
     if not values.iloc[0].lstrip("-").isdecimal():  # a line of column names
         values, names = values.iloc[1:], names.iloc[1:]
     wrong = values[~values.str.fullmatch(r"\d{1,5}")]

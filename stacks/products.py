@@ -12,6 +12,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
+from stacks.area import boxes_touch
 from stacks.product_legends import LARGEST_CODE, ProductLegend, find_legend, lookup_of
 from utils.errors import InputError
 from utils.months import calendar_years
@@ -149,12 +150,16 @@ def check_raster(path, raster, stack):
         )
     box = stack.geobox.extent.boundingbox
     own = transform_bounds(raster.crs, stack.geobox.crs.to_wkt(), *raster.bounds)
-    if not (own[0] < box[2] and box[0] < own[2] and own[1] < box[3] and box[1] < own[3]):
+    if not boxes_touch(own, box):
         raise InputError(
-            f"{path}: lies at x {own[0]:.0f} to {own[2]:.0f}, y {own[1]:.0f} to {own[3]:.0f} "
-            f"in the stack's CRS; expected an overlap with x {box[0]:.0f} to {box[2]:.0f}, "
-            f"y {box[1]:.0f} to {box[3]:.0f}"
+            f"{path}: lies at {box_in_words(own)} in the stack's CRS; "
+            f"expected an overlap with {box_in_words(box)}"
         )
+
+
+def box_in_words(box):
+    west, south, east, north = box
+    return f"x {west:.0f} to {east:.0f}, y {south:.0f} to {north:.0f}"
 
 
 def open_view(files, path, stack, resampling):
@@ -197,7 +202,8 @@ class ProductReader:
         window = Window(
             columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
         )
-        out = np.empty((len(self.products), int(window.height), int(window.width)), np.int8)
+        shape = (len(self.products), int(window.height), int(window.width))
+        out = np.empty(shape, np.int8)
         for layer, view, product in zip(out, self.views, self.products):
             try:
                 codes = view.read(1, window=window)

@@ -56,7 +56,8 @@ class Stack:
         steps = np.arange(len(self.months)) if steps is None else np.asarray(steps)
         there = np.flatnonzero(np.isin(self.months[steps], self.source.months))
         stored = np.searchsorted(self.source.months, self.months[steps[there]])
-        height, width = rows.stop - rows.start, columns.stop - columns.start
+        height = rows.stop - rows.start
+        width = columns.stop - columns.start
         shape = (len(steps), len(self.bands), height, width)
         if len(there) == 0:
             return np.full(shape, NO_OBSERVATION, np.int16)
@@ -67,7 +68,8 @@ class Stack:
             block = np.full(shape, NO_OBSERVATION, np.int16)
         # A month at a time keeps the temporary arrays small.
         for place, month, numbers in zip(there, stored, raw):
-            scale, offset = self.scale[month], self.offset[month]
+            scale = self.scale[month]
+            offset = self.offset[month]
             block[place] = reflectance(numbers, scale, offset, self.nodata)
         return block
 
@@ -159,8 +161,10 @@ def read_series(path, lonlat, *, first_month=None, **options):
     else:
         stack = open_stack(path, first_month=first_month, **options)
     row, column = pixel_at(stack, lonlat)
-    values = stack.read(slice(row, row + 1), slice(column, column + 1))[:, :, 0, 0].T  # (C, T)
-    return np.where(values == NO_OBSERVATION, np.nan, values).astype(np.float32), stack.months
+    block = stack.read(slice(row, row + 1), slice(column, column + 1))
+    values = block[:, :, 0, 0].T  # (C, T)
+    series = np.where(values == NO_OBSERVATION, np.nan, values).astype(np.float32)
+    return series, stack.months
 
 
 def pixel_at(stack, lonlat):
@@ -171,7 +175,7 @@ def pixel_at(stack, lonlat):
     if not (0 <= column < width and 0 <= row < height):
         west, south, east, north = stack.geobox.extent.to_crs("EPSG:4326").boundingbox
         raise InputError(
-            f"{stack.path}: has no pixel at {lonlat[0]:g},{lonlat[1]:g}; "
+            f"{stack.path}: has no pixel at {lonlat[0]:.9g},{lonlat[1]:.9g}; "
             f"expected longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"
         )
     return int(row), int(column)

@@ -7,10 +7,10 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from stack_files import CRS, GRID, read_map, save_network, values, write_folder, write_zarr
 
 import map as map_script
 import models
+from tests.stack_files import CRS, GRID, read_map, save_network, values, write_folder, write_zarr
 
 STACK = values()
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from rasterio.warp import transform
-from stack_files import CRS, GRID, read_map, values, write_folder
 
 import models
 from data_loader import save_samples
@@ -15,6 +14,7 @@ from mapping.pipeline import make_map
 from models.unfamiliar import learn, unfamiliarity
 from stacks.absent import missing_note, with_absent
 from tests.conftest import made_up
+from tests.stack_files import CRS, GRID, read_map, values, write_folder
 from utils.bands import BANDS, NO_OBSERVATION
 from utils.errors import InputError
 from utils.legend import URBAN

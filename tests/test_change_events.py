@@ -8,7 +8,6 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from stack_files import CRS, FIRST, GRID
 
 from mapping.events import Store, find_events
 from mapping.pixels import changes_of
@@ -16,6 +15,7 @@ from mapping.polygons import write_polygons
 from mapping.products import products_for
 from mapping.windows import windows_of
 from tests.map_files import read_polygons
+from tests.stack_files import CRS, FIRST, GRID
 from utils.legend import URBAN
 
 ROW_AREA = np.arange(1, 41) * 10**8  # square millimetres of a pixel in each row

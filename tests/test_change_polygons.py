@@ -8,10 +8,10 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stack_files import CRS, GRID
 
 from mapping.pixels import changes_of
 from tests.map_files import drawn_by_level, read_polygons
+from tests.stack_files import CRS, GRID
 from utils.words import change_confidence
 
 

@@ -202,6 +202,8 @@ def test_bands_may_stand_in_any_order_and_be_absent(tmp_path, samples):
             load_samples(path, bands=["B3"], absent_bands="nan")
         with pytest.raises(InputError, match="'error' or 'nan'"):
             load_samples(path, absent_bands="zero")
+        with pytest.raises(InputError, match="bands B2, B7, B2 asked for.*each band once"):
+            load_samples(path, bands=("B2", "B7", "B2"))
 
 
 def test_integers_of_a_reader_may_mark_what_is_missing(tmp_path):

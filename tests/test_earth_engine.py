@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
-from stack_files import values, write_geotiff
 
 from data_loader import load_samples
 from stacks.stack import open_stack
+from tests.conftest import ROOT
+from tests.stack_files import values, write_geotiff
 from utils.bands import BANDS, NO_OBSERVATION
 
 PAGE = (ROOT / "dataset" / "earth_engine.md").read_text()

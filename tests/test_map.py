@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import rasterio
 from rio_cogeo.cogeo import cog_validate
-from stack_files import CRS, FIRST, GRID, read_map, save_network, write_folder
 
 import models
 from mapping.figures import hectares_by_kind
 from mapping.summary import Row
 from tests.map_files import STACK, by_level, draw, drawn_by_level
+from tests.stack_files import CRS, FIRST, GRID, read_map, save_network, write_folder
 from utils.changes import spatial_majority_filter
 from utils.legend import URBAN, Legend
 

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from stack_files import values, write_zarr
 
 import models
 from mapping import adapted, pipeline
 from tests.conftest import assert_one_clear_line, run_script
 from tests.map_files import draw, same
+from tests.stack_files import values, write_zarr
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from label_files import CODES, GRID, STEPS, land, reflectance, write_land, write_product
 from pyproj import Transformer
-from stack_files import write_zarr
 
 import demo
 import map as map_script
@@ -24,6 +22,8 @@ from mapping.evidence import (
 from mapping.pipeline import make_map
 from models.breaks import HALVED_AT
 from stacks.stack import open_stack
+from tests.label_files import CODES, GRID, STEPS, land, reflectance, write_land, write_product
+from tests.stack_files import write_zarr
 from utils.bands import BANDS
 from utils.errors import InputError
 from utils.legend import URBAN

@@ -6,11 +6,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from stack_files import save_network, write_folder
 
 import map as map_script
 from tests.conftest import ROOT, assert_one_clear_line, run_script
 from tests.map_files import STACK, draw
+from tests.stack_files import save_network, write_folder
 from utils.bands import BANDS
 from utils.errors import InputError
 
@@ -31,6 +31,7 @@ def bad_run(tmp_path, kind):
     if kind == "out below a file":
         return [*words[:-1], net / "out"], [net / "out", "cannot be written"]
     return {
+        "weights found": (words, []),
         "weights missing": (words, [net, "not found"]),
         "bands of the weights": (words, [monthly, "VV"]),
         "eleven months": (words, [monthly, "found 11 months, expected at least 12"]),
@@ -72,6 +73,12 @@ def test_what_cannot_be_mapped_ends_in_one_line(tmp_path, kind, monkeypatch):
 def test_an_error_reaches_the_terminal_as_one_line(tmp_path):
     words, named = bad_run(tmp_path, "damaged month")
     assert_one_clear_line(run_script("map.py", *words), *named)
+
+
+def test_an_error_does_not_stand_on_the_line_of_the_bar(tmp_path):
+    words, _ = bad_run(tmp_path, "weights found")
+    process = run_script("map.py", *words, "--scheduler", "nowhere")
+    assert_one_clear_line(process, "--scheduler nowhere", "no Dask scheduler")
 
 
 def test_a_wrong_flag_is_answered_at_once_not_after_torch_is_imported(tmp_path):

@@ -9,12 +9,12 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stack_files import read_map, save_network, values, write_zarr
 
 import models
 from mapping import mosaic, pipeline
 from tests.conftest import ROOT, assert_one_clear_line, run_script
 from tests.map_files import draw, same
+from tests.stack_files import read_map, save_network, values, write_zarr
 from utils.errors import InputError
 
 

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from stack_files import read_map
 
 from mapping import pipeline
 from mapping.windows import window_size
 from tests.conftest import ROOT
 from tests.map_files import draw, same
+from tests.stack_files import read_map
 from utils import memory, workers
 
 

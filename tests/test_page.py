@@ -5,7 +5,6 @@ import shutil
 import numpy as np
 import pytest
 import rasterio
-from stack_files import CRS, GRID, save_network, values, write_folder
 
 import map as map_script
 from compositing import composite
@@ -21,6 +20,7 @@ from tests.page_browser import (
     text,
     wait_until,
 )
+from tests.stack_files import CRS, GRID, save_network, values, write_folder
 from utils.errors import InputError
 from utils.legend import URBAN, Legend, rgb
 

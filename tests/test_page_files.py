@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from stack_files import save_network, values, write_folder
 
 import map as map_script
 from mapping.unfinished import link_to_page
 from stacks.lonlat import lonlat_grid
 from tests.map_files import drawn_by_level, mapped, raster_of
+from tests.stack_files import save_network, values, write_folder
 from utils.errors import InputError
 
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from stack_files import (
+
+from stacks.area import pixel_hectares
+from stacks.reflectance import reflectance
+from stacks.source import band_in, month_in
+from stacks.stack import open_stack, read_series
+from tests.stack_files import (
     CRS,
     FIRST,
     GRID,
@@ -15,11 +20,6 @@ from stack_files import (
     write_geotiff,
     write_zarr,
 )
-
-from stacks.area import pixel_hectares
-from stacks.reflectance import reflectance
-from stacks.source import band_in, month_in
-from stacks.stack import open_stack, read_series
 from utils.bands import BANDS
 from utils.errors import InputError
 

@@ -2,7 +2,9 @@
 
 import pytest
 from affine import Affine
-from stack_files import (
+
+from stacks.stack import open_stack
+from tests.stack_files import (
     GRID,
     cube,
     pixels_of,
@@ -11,8 +13,6 @@ from stack_files import (
     write_geotiff,
     write_zarr,
 )
-
-from stacks.stack import open_stack
 from utils.errors import InputError
 
 STACK = values()

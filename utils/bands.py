@@ -19,6 +19,8 @@ def select_bands(path, samples, wanted, absent_bands="error"):
     """
     if absent_bands not in ("error", "nan"):
         raise InputError(f"absent_bands: found {absent_bands}, expected 'error' or 'nan'")
+    if len(set(wanted)) < len(wanted):
+        raise InputError(f"{path}: bands {', '.join(wanted)} asked for; expected each band once")
     lacking = [band for band in wanted if band not in samples.bands]
     if lacking and absent_bands == "error":
         raise InputError(

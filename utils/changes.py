@@ -140,7 +140,8 @@ def _previous(labels):
         filled = previous[part]
         if (filled[:, 1:] < 0).any():
             for month in range(1, filled.shape[1]):
-                here, before = filled[:, month], filled[:, month - 1]
+                here = filled[:, month]
+                before = filled[:, month - 1]
                 np.copyto(here, before, where=here < 0)
     return previous
 

@@ -11,7 +11,8 @@ def matched_months(true, predicted, tolerance):
     As the tolerance is the same for all changes, no other way gives more pairs (Glover 1967).
     Returns (T, N) bool.
     """
-    matched, left = np.zeros(true.shape, bool), predicted.copy()
+    matched = np.zeros(true.shape, bool)
+    left = predicted.copy()
     for month, codes in enumerate(true):
         waiting = codes.copy()
         for near in range(max(month - tolerance, 0), min(month + tolerance + 1, len(true))):
@@ -48,7 +49,8 @@ def drawn_months(true, predicted, tolerance):
 def shifted(first, second, months):
     """Return parts of two (T, N) arrays as views: the second's rows are `months` later."""
     keep = max(len(first) - abs(months), 0)
-    early, late = slice(0, keep), slice(len(first) - keep, None)
+    early = slice(0, keep)
+    late = slice(len(first) - keep, None)
     if months < 0:
         return first[late], second[early]
     return first[early], second[late]

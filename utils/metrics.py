@@ -169,7 +169,8 @@ def _scores_of_counts(counts):
     """Return the scores, from what `_count` counted."""
     series = counts["spatial"]
     _, _, iou_at_changes = _class_scores(counts["changed_months"])
-    bc, sc = ratio(*counts["change_overlap"]), mean_of_known(iou_at_changes)
+    bc = ratio(*counts["change_overlap"])
+    sc = mean_of_known(iou_at_changes)
     return {
         **_monthly_scores(counts["months"]),
         **_published_scores("spatial", series),

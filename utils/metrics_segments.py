@@ -46,7 +46,8 @@ def _hits(shape, true, predicted, overlaps):
     Each predicted segment may hit one true segment: of those of its class, the one that it overlaps
     most. shape: (N, T) of the labels. true, predicted: Segments.
     """
-    owner, predicted_owner = _owners(true, shape), _owners(predicted, shape)
+    owner = _owners(true, shape)
+    predicted_owner = _owners(predicted, shape)
     both = (owner >= 0) & (predicted_owner >= 0)
     # Months that two segments share lie side by side, so each pair is one run of equal numbers.
     number = max(len(predicted.label), 1)

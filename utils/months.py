@@ -33,7 +33,8 @@ def check_first_month(path, months, given):
     """
     if given is None:
         return
-    first, wished = months.min(), month_axis(path, given, 1)[0]
+    first = months.min()
+    wished = month_axis(path, given, 1)[0]
     if first != wished:
         raise InputError(
             f"{path}: begins in {first}, as its own dates say, not in {wished}; "

@@ -40,7 +40,8 @@ def draw_bands(axes, x, bands, shown):
     seen = values[np.isfinite(values)]
     low, high = 0, 1
     if len(seen):
-        low, high = min(seen.min(), 0), seen.max()
+        low = min(seen.min(), 0)
+        high = seen.max()
     axes.set_ylim(low, low + max(high - low, 0.01) * 1.08)
     _name_lines(axes, values, colours)
     axes.grid(axis="x", color=GRID, zorder=0)

@@ -28,7 +28,8 @@ def place_words(labels, months, legend, probabilities=None, *, width, margin, po
         return [(f"no change: {legend.names[labels.max()]} all through", None, 0.0, 0)]
     words = [line.replace("->", "→") for line in lines]
     if len(words) > MOST_WORDS:
-        more, since = len(words) - MOST_WORDS + 1, months[change[MOST_WORDS - 1]]
+        more = len(words) - MOST_WORDS + 1
+        since = months[change[MOST_WORDS - 1]]
         words[MOST_WORDS - 1 :] = [f"{more} more changes from {since} on"]
     from_left, from_right = [], []
     for text, anchor in zip(words, change * width / len(labels)):

@@ -250,7 +250,8 @@ def wide_by_month(path, table, columns, names):
         cell = filled[columns[column]][row]
         where = f"{path}: id {filled['id'][row]}"
         labels[row, column] = class_id(where, cell, names)
-    ids, months = filled["id"].to_numpy(str), np.array(columns, "datetime64[M]")
+    ids = filled["id"].to_numpy(str)
+    months = np.array(columns, "datetime64[M]")
     check_whole(path, ids, labels, months, np.ones(len(filled), bool))
     place = filled.reindex(columns=["lon", "lat"]).apply(pd.to_numeric, errors="coerce")
     sure = np.full(len(filled), SURE)

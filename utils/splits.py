@@ -214,6 +214,7 @@ def read_rows(path, ids):
 
 def parts_of(group, validation_groups, test_groups):
     """Return the row numbers of the three parts, given the groups of two of them."""
-    test, validation = np.isin(group, test_groups), np.isin(group, validation_groups)
+    test = np.isin(group, test_groups)
+    validation = np.isin(group, validation_groups)
     rows = {"train": ~test & ~validation, "validation": validation, "test": test}
     return {part: np.flatnonzero(mask) for part, mask in rows.items()}

@@ -96,7 +96,8 @@ def _bfast(y, h, level, harmonics, iterations):
     find = partial(find_breaks, h=h, level=level, harmonics=harmonics)
     run = partial(iterate, find=find, harmonics=harmonics, iterations=iterations)
     to_season, to_trend = stl_matrices(y.shape[1])
-    stl_season, detrended = y @ to_season.T, y - y @ to_trend.T
+    stl_season = y @ to_season.T
+    detrended = y - y @ to_trend.T
     season_first = piecewise_fit(detrended, find(detrended, 1), 1, harmonics)
     breaks, cost = run(y, stl_season)
     other, other_cost = run(y, season_first)

@@ -198,7 +198,8 @@ class CCDC:
     def predict(self, samples):
         """Return the labels (N, T) int8 of samples."""
         starts, features = self.segment(samples)
-        number, modelled = segment_numbers(starts), np.isfinite(features).all(axis=1)
+        number = segment_numbers(starts)
+        modelled = np.isfinite(features).all(axis=1)
         classes = self.by_median.predict(segment_medians(samples.x, starts))
         if self.by_model is not None and modelled.any():
             classes[modelled] = self.by_model.predict(features[modelled])

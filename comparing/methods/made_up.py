@@ -44,7 +44,8 @@ def made_up_series(
     """
     random = np.random.default_rng(seed)
     month = np.arange(steps)
-    peak, width = random.uniform(0, YEAR, count), random.uniform(2, 3, count)
+    peak = random.uniform(0, YEAR, count)
+    width = random.uniform(2, 3, count)
     amplitude = np.full(count, float(amplitude))
     y = season_curve(steps, amplitude, peak, width)
     if season_break is not None:
