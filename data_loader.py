@@ -45,8 +45,8 @@ from utils.tables import (
 
 __all__ = ["BANDS", "READERS", "Samples", "load_samples", "save_samples", "split_samples"]
 # Of the project's own .npz; see read_npz.
-ARRAYS = ("x", "y", "label", "bands", "classes", "months", "first_month", "dates")
-ARRAYS += ("ids", "lonlat", "site")
+OPTIONAL = ("ids", "lonlat", "site", "evidence")
+ARRAYS = ("x", "y", "label", "bands", "classes", "months", "first_month", "dates", *OPTIONAL)
 PUBLISHED_FIRST_MONTH = "2017-12"
 # The coast exports number six classes. Class 4 is the background, which no label of ours names.
 GEE_LABELS = {1: 0, 2: 1, 3: 2, 4: -1, 5: 3, 6: 4}
@@ -66,6 +66,7 @@ class Samples:
     ids     (N,) str           names of the samples, each once; None: they are numbered from 0
     lonlat  (N, 2) float64 degrees, or None
     site    (N,) str, or None: samples of one site are close together
+    evidence (N, T) float32, or None: probability of each label, where no person gave it (label.py)
     """
 
     x: np.ndarray
@@ -76,18 +77,18 @@ class Samples:
     ids: np.ndarray | None = None
     lonlat: np.ndarray | None = None
     site: np.ndarray | None = None
+    evidence: np.ndarray | None = None
 
     def __len__(self):
         return len(self.x)
 
     def take(self, rows):
         """Return the Samples of these rows (indices or a mask)."""
-        taken = {name: getattr(self, name) for name in ("x", "y", "ids", "lonlat", "site")}
+        arrays = {name: getattr(self, name) for name in ("x", "y", *OPTIONAL)}
         if self.months.ndim == 2:
-            taken["months"] = self.months
-        return replace(
-            self, **{name: array[rows] for name, array in taken.items() if array is not None}
-        )
+            arrays["months"] = self.months
+        taken = {name: array[rows] for name, array in arrays.items() if array is not None}
+        return replace(self, **taken)
 
     def months_of(self, row):
         """Return the months (T,) of one sample."""
@@ -145,7 +146,7 @@ def read_npz(path, first_month=None, legend=None):
 
     Arrays: x (N, C, T); y (N, T) or label (N,), one class for all months; bands; classes (their
     names); months (T,) or (N, T), or first_month, or dates (T,), several a month.
-    If known: ids, lonlat, site. Other arrays are ignored.
+    If known: ids, lonlat, site, evidence. Other arrays are ignored.
     """
     with np.load(path, allow_pickle=False) as file:
         data = {name: file[name] for name in ARRAYS if name in file.files}
@@ -170,7 +171,7 @@ def read_npz(path, first_month=None, legend=None):
         months = data["months"].astype("datetime64[M]")
     else:
         months = month_axis(path, data.get("first_month", first_month), steps)
-    known = {name: data.get(name) for name in ("ids", "lonlat", "site")}
+    known = {name: data.get(name) for name in OPTIONAL}
     return Samples(x, y, months, data.get("bands", BANDS), legend or URBAN, **known)
 
 
@@ -276,11 +277,10 @@ def samples_of_rows(path, table, bands, legend, ids):
 READERS = {".npz": read_npz, ".npy": read_published, ".csv": read_table, ".parquet": read_table}
 
 
-def save_samples(path, samples, **more):
+def save_samples(path, samples):
     """Write the project's own .npz: reflectance as int16 x 10^4, -32768 = no observation.
 
-    Reflectance beyond -3.2767 or 3.2767 is written as that limit. more: other arrays to keep in
-    the file, which `load_samples` leaves out.
+    Reflectance beyond -3.2767 or 3.2767 is written as that limit.
     """
     limit = -NO_OBSERVATION - 1
     x = np.rint(np.clip(samples.x, -limit, limit))
@@ -291,9 +291,9 @@ def save_samples(path, samples, **more):
         "bands": np.array(samples.bands),
         "classes": np.array(samples.legend.names),
     }
-    for name in ("ids", "lonlat", "site"):
+    for name in OPTIONAL:
         if getattr(samples, name) is not None:
             arrays[name] = getattr(samples, name)
     # An open file keeps its name: np.savez would add ".npz" to another suffix.
     with written_whole(path) as part, open(part, "wb") as file:
-        np.savez_compressed(file, **arrays, **more)
+        np.savez_compressed(file, **arrays)

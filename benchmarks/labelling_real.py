@@ -121,7 +121,8 @@ def as_the_product_says(samples, says):
     """The same series with the product's class in all months."""
     place = np.array([each.split("_")[1::2] for each in samples.ids]).astype(int)
     classes = says.reshape(SIDE, SIDE)[place[:, 0], place[:, 1]]
-    return replace(samples, y=np.repeat(classes[:, None], samples.y.shape[1], 1).astype(np.int8))
+    labels = np.repeat(classes[:, None], samples.y.shape[1], axis=1)
+    return replace(samples, y=labels.astype(np.int8), evidence=None)
 
 
 def trained(path, folder, seed):

@@ -29,10 +29,9 @@ FEWEST = 20  # samples; with fewer no network can be trained
 
 @dataclass(frozen=True)
 class Labelled:
-    """samples: what was written; evidence (N, T): probability of each label; report: its folder."""
+    """samples: what was written; report: its folder."""
 
     samples: Samples
-    evidence: np.ndarray
     report: Path
 
 
@@ -113,13 +112,13 @@ def label_in_folder(folder, out, stack, products, legend, most, steps, seed):
             f"{stack.path}: {len(choice.rows)} series could be labelled; expected at least "
             f"{FEWEST} pixels where the products agree with each other and with the series"
         )
-    taken = samples_of(x, choice, candidates, stack, legend)
     evidence = np.where(choice.labels >= 0, found.evidence, 0)[choice.rows].astype(np.float32)
-    write_report(folder, taken, evidence, choice, found, candidates, products)
-    save_samples(out, taken, evidence=evidence)
+    taken = samples_of(x, choice, evidence, candidates, stack, legend)
+    write_report(folder, taken, choice, found, candidates, products)
+    save_samples(out, taken)
     changed = change_months(taken.y).any(axis=1).sum()
     print(f"{out}: {len(taken):,} samples, {changed:,} of them change; look at {folder}/report.md")
-    return Labelled(taken, evidence, folder)
+    return Labelled(taken, folder)
 
 
 def check_candidates(candidates, products, legend):
@@ -147,7 +146,7 @@ def check_observed(x, stack):
         )
 
 
-def samples_of(x, choice, candidates, stack, legend):
+def samples_of(x, choice, evidence, candidates, stack, legend):
     """Samples of the chosen series: sites are blocks of the area, ids say row and column.
 
     They have all ten bands. Those that the stack lacks are not observed.
@@ -169,4 +168,5 @@ def samples_of(x, choice, candidates, stack, legend):
         np.array([f"row_{r}_column_{c}" for r, c in zip(row, column)]),
         np.column_stack(to_degrees.transform(across, down)),
         np.array(site),
+        evidence,
     )

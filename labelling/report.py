@@ -13,7 +13,7 @@ from utils.files import written_whole
 EXAMPLES = 6  # series drawn
 
 
-def write_report(folder, samples, evidence, choice, found, candidates, products):
+def write_report(folder, samples, choice, found, candidates, products):
     """Write report.md, area.png and examples.png into `folder`."""
     folder = Path(folder)
     figures = {"area": area_figure(samples, candidates, choice)}
@@ -31,12 +31,12 @@ def write_report(folder, samples, evidence, choice, found, candidates, products)
         with written_whole(folder / f"{name}.png") as path:
             figure.savefig(path, dpi=110)
         plt.close(figure)
-    text = report_text(samples, evidence, choice, found, candidates, products, list(figures))
+    text = report_text(samples, choice, found, candidates, products, list(figures))
     with written_whole(folder / "report.md") as path:
         path.write_text(text)
 
 
-def report_text(samples, evidence, choice, found, candidates, products, figures):
+def report_text(samples, choice, found, candidates, products, figures):
     """The report as Markdown."""
     lines = ["# Samples from land cover products", ""]
     lines += [
@@ -59,7 +59,7 @@ def report_text(samples, evidence, choice, found, candidates, products, figures)
         )
     lines += ["", trust_in_words(found), "", "## What was taken", ""]
     lines += series_table(candidates, choice)
-    lines += ["", "## Labels", ""] + class_table(samples, evidence)
+    lines += ["", "## Labels", ""] + class_table(samples)
     lines += ["", "## Changes", ""] + transition_table(samples)
     lines += ["", *unlabelled_in_words(samples), ""]
     lines += [f"![{name}]({name}.png)" for name in figures]
@@ -88,7 +88,7 @@ def series_table(candidates, choice):
     return lines
 
 
-def class_table(samples, evidence):
+def class_table(samples):
     """Rows of a table: each class with its series, months and mean evidence."""
     lines = ["| class | series | months | mean evidence |", "|---|---|---|---|"]
     for number, name in enumerate(samples.legend.names):
@@ -97,7 +97,8 @@ def class_table(samples, evidence):
             lines.append(f"| {name} | 0 | 0 | |")
             continue
         series = own.any(axis=1).sum()
-        lines.append(f"| {name} | {series:,} | {own.sum():,} | {evidence[own].mean():.2f} |")
+        mean = samples.evidence[own].mean()
+        lines.append(f"| {name} | {series:,} | {own.sum():,} | {mean:.2f} |")
     return lines
 
 
@@ -124,9 +125,10 @@ def unlabelled_in_words(samples):
     """What has no label, with its share."""
     share = (samples.y < 0).mean()
     return [
-        f"{share:.1%} of the months have no label: there the evidence for one class was too low. "
-        "Products say what lies there once a year. A state that begins and ends between two of "
-        "them is here only where the network found it by itself."
+        f"{share:.1%} of the months have no label: the evidence for one class was too low, or they "
+        "lie before the first or after the last observation. Products say what lies there once a "
+        "year. A state that begins and ends between two of them is here only where the network "
+        "found it by itself."
     ]
 
 

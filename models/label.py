@@ -56,8 +56,7 @@ def label(
     """Return labels (N, T) int8 and confidence (N, T) float32 of series x, in one network pass.
 
     x: (N, C, T) reflectance x 10^4, float with NaN or integers with -32768 = no observation.
-    Labels are decoded with `switch_cost` and `halved_at` (see `decode_with`). The confidence is the
-    probability of the label.
+    Labels are decoded by `decode_with`. The confidence is the probability of the label.
     probabilities: also return those of all classes, (N, K, T) float32.
     evidence: (N, K, T) float32, log probabilities of the classes from elsewhere. They are added to
         the network's scores. Labels, confidence and probabilities are those of the sum. Or a

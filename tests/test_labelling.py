@@ -108,6 +108,8 @@ def test_evidence_stands_beside_the_labels(made):
         y, evidence = file["y"], file["evidence"]
     assert evidence.shape == y.shape
     assert (evidence[y >= 0] >= 0.5).all() and (evidence[y < 0] == 0).all()
+    rows = np.arange(5, 25)
+    assert np.array_equal(load_samples(made[2]).take(rows).evidence, evidence[rows])
 
 
 def test_report_says_what_was_taken_and_dropped(made):

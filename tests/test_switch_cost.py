@@ -1,9 +1,12 @@
 """The cost of a change is chosen on the validation part."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from models.breaks import HALVED_AT
 from tests.conftest import make_samples
 from tests.small_net import small
 from training import loop as training
@@ -43,6 +46,22 @@ def test_a_change_costs_no_more_than_its_rarity_in_the_training_labels(monkeypat
     tried.clear()
     training.choose_switch_cost(net, samples, train_y)
     assert tried == [1, 2, 3]
+
+
+def test_with_samples_of_label_py_a_change_costs_less_where_the_bands_break(monkeypatch):
+    samples, tried = make_samples(30), []
+    net = small(samples)
+
+    def labelled(net, x, **options):
+        tried.append(net.card["switch_cost"])
+        return samples.y, None
+
+    monkeypatch.setattr(training, "label", labelled)
+    training.choose_switch_cost(net, samples, samples.y)
+    assert "break" not in net.card and max(tried) < 10
+    uncertain = replace(samples, evidence=np.full(samples.y.shape, 0.9, np.float32))
+    training.choose_switch_cost(net, uncertain, samples.y)
+    assert net.card["break"] == HALVED_AT and max(tried) == 10
 
 
 def test_flicker_that_the_network_is_unsure_of_costs_more_than_a_change():

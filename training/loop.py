@@ -12,6 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from models import as_tensor, label, predict
+from models.breaks import HALVED_AT
 from training.augment import AUGMENTATIONS
 from training.processes import rank_and_world
 from training.recipe import class_weights, learning_rate, make_optimizer
@@ -192,12 +193,17 @@ def choose_switch_cost(net, validation, train_y):
 
     At least one nat: months are never without memory. No more than the log odds of a change in the
     training labels (N, T): a few false changes at one validation site would else forbid the changes
-    of other land.
+    of other land. A network whose samples were labelled by label.py is less sure of the months of
+    changes. For it a change costs less where the bands break (models/breaks.py), whatever it costs
+    elsewhere.
     """
     months_per_change = (train_y >= 0).sum() / max(1, change_months(train_y).sum())
+    most = np.log(months_per_change)
+    if validation.evidence is not None:
+        net.card["break"], most = HALVED_AT, np.inf
     found = {}
     for cost in SWITCH_COSTS:
-        if found and cost > np.log(months_per_change):
+        if found and cost > most:
             break
         net.card["switch_cost"] = cost
         labels, _ = label(net, validation.x, precision="float32")

@@ -37,21 +37,22 @@ def check_arrays(path, samples):
     expect_shape(path, "labels", y, (n, steps))
     check_labels(path, y, samples.legend)
     ids = np.arange(n) if samples.ids is None else samples.ids
-    places = {"ids": ids, "site": samples.site, "lonlat": samples.lonlat}
-    kinds = {"ids": str, "site": str, "lonlat": float}
-    shapes = {"ids": (n,), "site": (n,), "lonlat": (n, 2)}
-    for name, values in places.items():
+    more = {"ids": ids, "site": samples.site, "lonlat": samples.lonlat}
+    more["evidence"] = samples.evidence
+    kinds = {"ids": str, "site": str, "lonlat": float, "evidence": np.float32}
+    shapes = {"ids": (n,), "site": (n,), "lonlat": (n, 2), "evidence": (n, steps)}
+    for name, values in more.items():
         if values is not None:
             expect_shape(path, name, values, shapes[name])
-            places[name] = np.asarray(values).astype(kinds[name])
-    check_unique(path, "sample", places["ids"])
+            more[name] = np.asarray(values).astype(kinds[name])
+    check_unique(path, "sample", more["ids"])
     return replace(
         samples,
         x=observed(x),
         y=y.astype(np.int8),
         months=consecutive_months(path, months, n, steps),
         bands=bands,
-        **places,
+        **more,
     )
 
 
