@@ -22,6 +22,7 @@ class Candidates:
     edge: np.ndarray
     stratum: np.ndarray
     found: np.ndarray  # (strata,) pixels of each stratum in the whole area
+    disagreed: int  # pixels of the area whose products disagree in each of their years
 
     def __len__(self):
         return len(self.row)
@@ -40,6 +41,7 @@ def find_candidates(products, stack, classes, samples, *, seed=0):
     strata = classes * classes + classes
     best = [[] for _ in range(strata)]
     found = np.zeros(strata, np.int64)
+    with_class = 0
     rng = np.random.default_rng(seed)
     with ProductReader(products, stack) as reader:
         for top in range(0, height, size):
@@ -49,7 +51,9 @@ def find_candidates(products, stack, classes, samples, *, seed=0):
             inner = slice(top - first, bottom - first)
             window = window_candidates(block, inner, first, products, classes, rng)
             keep_best(best, found, window, samples)
-    return assembled(best, found, samples, len(products))
+            with_class += (block[:, inner] >= 0).any(axis=0).sum()
+    table = assembled(best, samples, len(products))
+    return Candidates(**table, found=found, disagreed=int(with_class - found.sum()))
 
 
 def window_candidates(block, inner, first_row, products, classes, rng):
@@ -156,18 +160,22 @@ def smallest(part, count):
     return rows_of(part, np.argpartition(part["key"], count)[:count])
 
 
-def assembled(best, found, samples, products):
-    """Candidates from the best of each stratum, `samples` in all."""
+def assembled(best, samples, products):
+    """Table of the best of each stratum, `samples` in all."""
     there = [len(part["key"]) if part else 0 for part in best]
     shares = even_shares(there, samples)
     parts = [smallest(part, share) for part, share in zip(best, shares) if part]
-    if not parts:
-        none = np.zeros(0, np.int64)
-        empty = np.zeros((0, products), np.int8)
-        return Candidates(none, none, empty, empty > 0, none, found)
-    table = joined(parts)
+    table = joined(parts) if parts else no_pixels(products)
     del table["key"]
-    return Candidates(**table, found=found)
+    return table
+
+
+def no_pixels(products):
+    """The table of an area where no product says anything."""
+    none = np.zeros(0, np.int64)
+    classes = np.zeros((0, products), np.int8)
+    table = {"row": none, "column": none, "classes": classes, "edge": classes > 0}
+    return table | {"stratum": none, "key": none}
 
 
 def even_shares(there, total):

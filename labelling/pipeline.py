@@ -8,7 +8,7 @@ from pyproj import Transformer
 
 from data_loader import Samples, save_samples
 from labelling.candidates import find_candidates, read_pixels
-from labelling.choose import choose
+from labelling.choose import REASONS, choose
 from labelling.dating import STEPS, find_months
 from labelling.report import write_report
 from stacks.absent import FEWEST as FEWEST_BANDS
@@ -88,9 +88,13 @@ def label_in_folder(folder, out, stack, products, legend, most, steps, seed):
     """What label_stack does once its input is known to be good."""
     candidates = find_candidates(products, stack, len(legend), int(most * POOL), seed=seed)
     check_candidates(candidates, products, legend)
-    print(
-        f"{candidates.found.sum():,} pixels with a product class, {len(candidates):,} series read"
-    )
+    agreed = candidates.found.sum()
+    print(f"{agreed:,} pixels with a product class, {len(candidates):,} series read")
+    if candidates.disagreed > agreed:
+        note(
+            f"products of one year disagree on {candidates.disagreed:,} other pixels, which are "
+            "most: is one of the products shifted, or its legend another one?"
+        )
     x = read_pixels(stack, candidates.row, candidates.column).astype(np.float32)
     x[x == NO_OBSERVATION] = np.nan
     check_observed(x, stack)
@@ -107,11 +111,7 @@ def label_in_folder(folder, out, stack, products, legend, most, steps, seed):
     )
     observed = np.isfinite(x).all(axis=1)
     choice = choose(found.labels, found.evidence, observed, len(legend), most, seed=seed)
-    if len(choice.rows) < FEWEST:
-        raise InputError(
-            f"{stack.path}: {len(choice.rows)} series could be labelled; expected at least "
-            f"{FEWEST} pixels where the products agree with each other and with the series"
-        )
+    check_choice(choice, stack)
     evidence = np.where(choice.labels >= 0, found.evidence, 0)[choice.rows].astype(np.float32)
     taken = samples_of(x, choice, evidence, candidates, stack, legend)
     write_report(folder, taken, choice, found, candidates, products)
@@ -144,6 +144,18 @@ def check_observed(x, stack):
             f"{stack.path}: {seen} of {len(x)} series with an observation where the products have "
             f"a class; expected at least {FEWEST}"
         )
+
+
+def check_choice(choice, stack):
+    """Raise InputError where too few series could be labelled, with what the others lack."""
+    if len(choice.rows) >= FEWEST:
+        return
+    count = np.bincount(choice.reason, minlength=len(REASONS))
+    lacking = [f"{n:,}: {why}" for n, why in zip(count[1:], REASONS[1:]) if n]
+    raise InputError(
+        f"{stack.path}: {count[0]} series could be labelled ({'; '.join(lacking)}); "
+        f"expected at least {FEWEST}"
+    )
 
 
 def samples_of(x, choice, evidence, candidates, stack, legend):

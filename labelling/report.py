@@ -77,10 +77,12 @@ def trust_in_words(found):
 
 def series_table(candidates, choice):
     """Rows of a table: pixels of the area, series read, series taken and dropped."""
+    found = candidates.found.sum()
     lines = [
         "| series | number |",
         "|---|---|",
-        f"| pixels of the area with a product class | {candidates.found.sum():,} |",
+        f"| pixels of the area with a product class | {found + candidates.disagreed:,} |",
+        f"| of these, products of one year disagree | {candidates.disagreed:,} |",
         f"| read | {len(candidates):,} |",
     ]
     count = np.bincount(choice.reason, minlength=len(REASONS))
