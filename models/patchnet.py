@@ -38,10 +38,10 @@ class PatchNet(nn.Module):
         self.absent = nn.Parameter(torch.zeros(width, n_bands))
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in reach)
         self.score = nn.Linear(width, n_classes * patch)
-        share = len(reach) ** -0.5  # the sum of the layers then keeps the scale of its input
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            layer.weight.data *= share
+            # The sum of the layers then keeps the scale of its input.
+            layer.weight.data *= len(reach) ** -0.5
             nn.init.zeros_(layer.bias)
 
     def forward(self, x):
