@@ -93,9 +93,9 @@ def date_text(first, second):
     dates = dates_of(first.labels, second.labels)
     if not dates.paired.any():
         return "No change that both saw within a year of each other.\n"
-    seen = f"{dates.paired.sum():.0f} changes seen by both, of {dates.true.sum()} and "
+    counts = dates.paired.sum(), dates.mapped.sum(), dates.true.sum()  # mapped: of the first
     lines = [
-        f"{seen}{dates.mapped.sum()}:\n",
+        "{:.0f} changes seen by both, of {} and {}:\n".format(*counts),
         "| | | 95 % interval |",
         "| --- | ---: | ---: |",
     ]

@@ -1,5 +1,7 @@
 """assess.py agreement: two interpreters of the same points."""
 
+import re
+
 import numpy as np
 import pytest
 from assess_files import read_rows, truth_csv
@@ -67,6 +69,20 @@ def test_points_on_which_two_agree_are_a_reference_and_the_others_are_left_to_se
     assert len(agreed) in (120 - changed.sum(), 120 - changed.sum() - 1)
     text = (report(out, out / "agreed.csv") / "report.md").read_text()
     assert "by ann and bo" in text and "points are not interpreted" in text
+
+
+def test_changes_are_counted_in_the_order_of_the_two_files(area, tmp_path):
+    _, labels, out = area
+    found = load_design(out)
+    blind = labels.copy()
+    blind[:, 20:] = labels[0, 20:]  # sees no change in the south
+    one = truth_csv(tmp_path / "ann.csv", found, labels)
+    other = truth_csv(tmp_path / "bo.csv", found, blind, interpreter="bo")
+    text = agreement(out, one, other)
+    seen, first, second = re.search(
+        r"(\d+) changes seen by both, of (\d+) and (\d+)", text
+    ).groups()
+    assert int(seen) == int(second) < int(first)
 
 
 def test_one_file_given_twice_is_no_second_interpreter(area, tmp_path):
