@@ -119,8 +119,10 @@ def write_product(path, says):
 
 def as_the_product_says(samples, says):
     """The same series with the product's class in all months."""
-    place = np.array([each.split("_")[1::2] for each in samples.ids]).astype(int)
-    classes = says.reshape(SIDE, SIDE)[place[:, 0], place[:, 1]]
+    places = [each.split("_") for each in samples.ids]  # row, its number, column, its number
+    rows = [int(place[1]) for place in places]
+    columns = [int(place[3]) for place in places]
+    classes = says.reshape(SIDE, SIDE)[rows, columns]
     labels = np.repeat(classes[:, None], samples.y.shape[1], axis=1)
     return replace(samples, y=labels.astype(np.int8), evidence=None)
 
@@ -136,11 +138,14 @@ def compared(folder, true, known):
     with rasterio.open(folder / "labels.tif") as raster:
         labels = raster.read().reshape(raster.count, -1)  # (T, N)
         tags = raster.tags() | raster.tags(1)
-        in_year = [str(text).startswith(str(YEAR)) for text in raster.descriptions]
+        months = raster.descriptions
+    in_year = [str(text).startswith(str(YEAR)) for text in months]
     classes = sorted(int(key[6:]) for key in tags if key.startswith("value_"))
     names = np.array([tags[f"value_{number}"] for number in classes])
-    count = np.stack([(labels[in_year] == number).sum(axis=0) for number in classes])
-    right = names[count.argmax(axis=0)] == true
+    own = labels[in_year]
+    count = [(own == number).sum(axis=0) for number in classes]
+    most = np.argmax(count, axis=0)
+    right = names[most] == true
     changing = (labels[1:] != labels[:-1]).any(axis=0)
     return {"right": right[known].mean(), "changing": changing[known].mean()}
 

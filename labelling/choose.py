@@ -34,7 +34,9 @@ def choose(labels, evidence, observed, classes, samples, *, seed=0):
     labels (N, T), -1 = none; evidence (N, T): probability of the label; observed (N, T) bool.
     """
     sure = np.where(evidence >= LEAST_EVIDENCE, labels, -1).astype(np.int8)
-    share = (sure >= 0).sum(axis=1) / np.maximum((labels >= 0).sum(axis=1), 1)
+    named = (sure >= 0).sum(axis=1)
+    months = (labels >= 0).sum(axis=1)
+    share = named / np.maximum(months, 1)
     reason = np.where(share < LEAST_LABELLED, NOT_SURE, KEPT)
     reason = np.where(observed.mean(axis=1) < LEAST_OBSERVED, FEW_MONTHS, reason)
     stratum = kinds(sure, classes)
@@ -43,14 +45,16 @@ def choose(labels, evidence, observed, classes, samples, *, seed=0):
     there = np.bincount(stratum[usable], minlength=classes * classes)
     for kind, count in enumerate(even_shares(there, samples)):
         rows = usable[stratum[usable] == kind]
-        reason[rng.permutation(rows)[count:]] = NOT_NEEDED
+        others = rng.permutation(rows)[count:]
+        reason[others] = NOT_NEEDED
     return Choice(np.flatnonzero(reason == KEPT), sure, reason)
 
 
 def kinds(labels, classes):
     """The rarest transition of each series as from * classes + to; a stable one has to = from."""
-    first = np.take_along_axis(labels, (labels >= 0).argmax(axis=1)[:, None], 1)[:, 0]
-    kind = np.maximum(first, 0).astype(np.int64) * (classes + 1)
+    month = (labels >= 0).argmax(axis=1)
+    first = labels[np.arange(len(labels)), month].astype(np.int64)
+    kind = np.maximum(first, 0) * (classes + 1)
     found = transitions(labels)
     code = found.from_class.astype(np.int64) * classes + found.to_class
     count = np.bincount(code, minlength=classes * classes)

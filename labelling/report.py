@@ -139,9 +139,10 @@ def example_rows(samples):
     found = transitions(samples.y)
     code = found.from_class.astype(int) * len(samples.legend) + found.to_class
     _, first = np.unique(code, return_index=True)
-    rows = list(dict.fromkeys(found.series[first].tolist()))[:EXAMPLES]
-    rest = [row for row in range(len(samples)) if row not in set(rows)]
-    return rows + rest[: EXAMPLES - len(rows)]
+    changed = found.series[first].tolist()
+    rows = list(dict.fromkeys(changed))[:EXAMPLES]  # each series once, in this order
+    rest = np.setdiff1d(np.arange(len(samples)), rows)
+    return rows + rest[: EXAMPLES - len(rows)].tolist()
 
 
 def area_figure(samples, candidates, choice):
