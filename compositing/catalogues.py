@@ -48,7 +48,9 @@ class Catalogue:
             top = read_json(self.address, self.retries, self.timeout)
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise InputError(f"--catalog {self}: cannot be read ({reason})") from error
+            raise InputError(
+                f"--catalog {self}: cannot be read ({reason}); expected a STAC API or a JSON file"
+            ) from error
         if is_api(top):
             return list(self.searched(bbox, first, last))
         return list(self.walked(top, bbox, first, last))

@@ -162,7 +162,9 @@ def bbox_of_layer(path):
     try:
         information = pyogrio.read_info(path, force_total_bounds=True)
     except Exception as error:  # each format of OGR has errors of its own
-        raise InputError(f"--area {path}: cannot be read ({error})") from error
+        raise InputError(
+            f"--area {path}: cannot be read ({error}); expected a GeoJSON or GeoPackage file"
+        ) from error
     if information["total_bounds"] is None or not np.isfinite(information["total_bounds"]).all():
         raise InputError(f"--area {path}: holds no geometry; expected at least one polygon")
     if information["crs"] is None:
@@ -176,7 +178,7 @@ def geobox_of_raster(path):
     try:
         with rasterio.open(path) as raster:
             if raster.crs is None:
-                raise InputError(f"--like {path}: has no coordinate reference system")
+                raise InputError(f"--like {path}: has no coordinate reference system; expected one")
             return GeoBox(raster.shape, raster.transform, str(raster.crs.to_wkt()))
     except rasterio.errors.RasterioIOError as error:
         raise InputError(f"--like {path}: cannot be read ({error}); expected a raster") from error

@@ -46,6 +46,8 @@ def composite(out, *, resume=False, overwrite=False, **choices):
     Raises InputError.
     """
     out = Path(out)
+    if not out.name:
+        raise InputError(f"--out {out}: has no name; expected a name for the stack: city.zarr")
     request, way = request_of(choices)
     folder = unfinished.work_folder(out)
     begun = (folder / unfinished.PLAN).is_file()

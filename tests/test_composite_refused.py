@@ -62,6 +62,13 @@ def test_catalogues_that_lack_something_end_in_one_line(tmp_path):
         composite(tmp_path / "x.zarr", catalog=tmp_path / "other.json", **how)
 
 
+def test_a_stack_needs_a_name(five_months):
+    _, how = five_months
+    for out in (".", "", "/"):
+        with pytest.raises(InputError, match="--out .*expected a name"):
+            composite(out, months="2022-01:2022-02", **how)
+
+
 def test_the_command_line_ends_in_one_line(tmp_path):
     process = run_script("composite.py", "--out", tmp_path / "x.zarr", "--bbox", "1,2,3")
     assert_one_clear_line(process, "--bbox", "W,S,E,N")
