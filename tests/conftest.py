@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,14 @@ def run_script(*arguments, cwd=ROOT, **environment):
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
     )
+
+
+def wait_for(condition, seconds=120):
+    """Wait until the condition holds, at most so long."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
 
 
 def assert_one_clear_line(process, *words):

@@ -28,6 +28,7 @@ from comparing.registry import METHODS, known, module_of
 from comparing.running import cell_path, cell_paths, code_of, load_result, run_cells
 from data_loader import save_samples
 from tests.comparing_samples import call, made_samples, saved_samples
+from tests.conftest import wait_for
 from utils.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,10 +130,7 @@ def test_ctrl_c_ends_all_processes_without_a_traceback_and_keeps_what_is_finishe
     with pytest.raises(KeyboardInterrupt):
         run_cells(cells, Data(str(file)), tmp_path, processes=2)
     # One that goes on would take minutes. One that ended is listed until the pool's thread is told.
-    patience = time.monotonic() + 5
-    while multiprocessing.active_children() and time.monotonic() < patience:
-        time.sleep(0.01)
-    assert not multiprocessing.active_children()
+    wait_for(lambda: not multiprocessing.active_children(), seconds=30)
     assert "Traceback" not in capfd.readouterr().err
     kept = cell_paths(cells[:1], Data(str(file)), tmp_path)
     assert list(tmp_path.glob("[!.]*.npz")) == kept

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 import models
 from mapping import mosaic, pipeline
-from tests.conftest import ROOT, assert_one_clear_line, run_script
+from tests.conftest import ROOT, assert_one_clear_line, run_script, wait_for
 from tests.map_files import draw, same
 from tests.stack_files import read_map, save_network, values, write_zarr
 from utils.errors import InputError
@@ -135,13 +134,6 @@ def test_a_part_that_was_damaged_is_named(maps, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"0000000_0000000\.npy.*--resume"):
         draw(maps / "8.zarr", maps / "net.safetensors", tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.tif"))
-
-
-def wait_for(condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_killed_at_any_moment_it_goes_on(maps, tmp_path):

@@ -10,6 +10,7 @@ from safetensors import safe_open
 import models
 import run
 from data_loader import save_samples
+from tests.conftest import wait_for
 from tests.run_files import FILES, call, refused, start_script
 from training import pipeline
 
@@ -68,16 +69,17 @@ def test_runs_started_together_get_a_folder_and_weights_each(tmp_path, quick):
 def test_a_run_in_work_is_left_alone_and_a_killed_one_goes_on(tmp_path, quick, monkeypatch):
     first = start_script(*quick, "--epochs", 1000)
     folder = tmp_path / "runs" / "tiny-patchnet"
-    waited = time.monotonic() + 120
-    while not (folder / "state.safetensors").exists() and time.monotonic() < waited:
-        time.sleep(0.02)
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "fit", None)  # it may not come so far
-        for flags in (("--resume",), ("--name", "tiny-patchnet")):
-            line = refused(*quick[1:], "--epochs", 1000, *flags)
-            assert "another process works in it" in line
-    first.kill()
-    first.communicate()
+    try:
+        wait_for((folder / "state.safetensors").exists)
+        first.send_signal(signal.SIGSTOP)  # it cannot end before the others have begun
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "fit", None)  # it may not come so far
+            for flags in (("--resume",), ("--name", "tiny-patchnet")):
+                line = refused(*quick[1:], "--epochs", 1000, *flags)
+                assert "another process works in it" in line
+    finally:
+        first.kill()
+        first.communicate()
     assert "--epochs was 1000" in refused(*quick[1:], "--epochs", 4, "--resume")
     call(*quick[1:], "--name", "other")  # a newer run that is finished
     assert run.run_to_resume(tmp_path / "runs", "tiny-patchnet") == folder
