@@ -137,7 +137,7 @@ def strata_of(chosen, *, by="type", path=None):
         raise InputError(f"{path or chosen.folder}: no pixel lies in a stratum; nothing to sample")
     counts = np.column_stack([per_row[code] for code in codes])
     row_hectares = pixel_hectares(chosen.geobox)
-    everything = row_hectares.sum() * chosen.header.shape[1]
+    outside = chosen.header.shape[1] - counts.sum(axis=1)  # pixels of each row
     return Strata(
         source,
         codes,
@@ -145,7 +145,7 @@ def strata_of(chosen, *, by="type", path=None):
         counts,
         row_hectares,
         np.array([source.changed(code) for code in codes]),
-        float(everything - (row_hectares @ counts).sum()),
+        float(row_hectares @ outside),
     )
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from assess_files import read_rows, truth_csv, write_strata
+from assess_files import made_up_labels, read_rows, truth_csv, write_map, write_strata
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,6 +131,12 @@ def test_strata_of_any_raster_and_by_year_count_every_pixel(area, tmp_path):
         "stable cropland",
         "change in 2019",
     ]
+
+
+def test_a_map_with_every_pixel_labelled_leaves_no_land_outside(tmp_path):
+    made = write_map(tmp_path / "map", np.abs(made_up_labels(height=41, width=57)))
+    _, found = design(made, tmp_path / "all", points=200, page=False)
+    assert str(found.outside) == "0.0"  # not a rounding error, not -0.0
 
 
 def test_a_wanted_standard_error_sets_the_points(area, tmp_path):
