@@ -41,6 +41,9 @@ DAYS_TO_1970 = 719_163
 SLOPE_SCALE = 10_000  # pyxccd gives the slope per day times this
 TERMS = 8  # intercept, slope, and cosine and sine of three harmonics
 FEWEST_OBSERVATIONS = 12
+# Candidates of the settings, also of S-CCD.
+CONSE = (1, 2, 3, 4, 6, 8)
+PROBABILITY = (0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
 # With fewer than 7 bands and fewer observations, pyxccd 1.1.0 ends in a segmentation fault.
 FEWEST_FEW_BANDS = 24
 MOST_BANDS = 12  # that pyxccd takes
@@ -131,14 +134,7 @@ class CCDC:
     fine).
     """
 
-    def __init__(
-        self,
-        *,
-        conse=(1, 2, 3, 4, 6, 8),
-        probability=(0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999),
-        trees=200,
-        seed=0,
-    ):
+    def __init__(self, *, conse=CONSE, probability=PROBABILITY, trees=200, seed=0):
         self.grid = as_grid(conse=conse, probability=probability)
         self.trees, self.seed = trees, seed
         self.setting, self.tried, self.reasons = None, [], None

@@ -24,7 +24,7 @@ Limits with one observation per month:
 import numpy as np
 from pyxccd import sccd_detect_flex
 
-from comparing.methods.ccdc import FEWEST_OBSERVATIONS, month_of, observations
+from comparing.methods.ccdc import CONSE, FEWEST_OBSERVATIONS, PROBABILITY, month_of, observations
 from comparing.methods.segments import BreakMethod, starts_from_breaks
 from comparing.methods.selection import as_grid
 from utils.errors import InputError
@@ -63,14 +63,7 @@ class SCCD(BreakMethod):
 
     shortest = FEWEST_OBSERVATIONS
 
-    def __init__(
-        self,
-        *,
-        conse=(1, 2, 3, 4, 6, 8),
-        probability=(0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999),
-        trees=200,
-        seed=0,
-    ):
+    def __init__(self, *, conse=CONSE, probability=PROBABILITY, trees=200, seed=0):
         super().__init__(as_grid(conse=conse, probability=probability), trees, seed)
 
     def fit(self, train, validation=None):
