@@ -229,7 +229,7 @@ def beside_real_table(rows):
 
 def coverage_table(found):
     """One row for each made-up area and size of sample: how often 95 % intervals hold the truth."""
-    lines = []
+    lines, kinds = [], ("accuracies", "areas", "dates")
     for (area, points), rows in found.groupby(["area", "points"], sort=False):
         plain = rows[rows["marked"] < 0.5]  # in most samples without the mark of few points
         cells = [area, f"{points:,}"]
@@ -237,8 +237,11 @@ def coverage_table(found):
             inside = held.between(0.93, 0.97).sum()
             lowest, highest = held.min(), held.max()
             cells.append(f"{inside} of {len(held)} ({lowest:.1%} to {highest:.1%})")
+        means = rows.groupby("kind")["held"].mean()
+        cells += [f"{means[kind]:.1%}" for kind in kinds]
         lines.append(cells)
-    return markdown(["area", "points", "`assess.py`", "those without †", "normal intervals"], lines)
+    ways = ["`assess.py`", "those without †", "normal intervals"]
+    return markdown(["area", "points", *ways, *(f"mean, {kind}" for kind in kinds)], lines)
 
 
 def world_beside_table(rows):
