@@ -28,16 +28,23 @@ def test_the_switch_cost_is_the_one_that_is_best_on_validation(best, monkeypatch
     assert net.card["switch_cost"] == best
 
 
-def test_a_change_costs_no_more_than_its_rarity_in_the_training_labels(monkeypatch):
-    """Else the false changes of one validation site forbid the changes of other land."""
-    samples, tried = make_samples(30), []
-    net = small(samples)
+def costs_tried(samples, monkeypatch):
+    """List that grows by each cost that is tried; all of them label the samples rightly."""
+    tried = []
 
     def labelled(net, x, **options):
         tried.append(net.card["switch_cost"])
         return samples.y, None
 
     monkeypatch.setattr(training, "label", labelled)
+    return tried
+
+
+def test_a_change_costs_no_more_than_its_rarity_in_the_training_labels(monkeypatch):
+    """Else the false changes of one validation site forbid the changes of other land."""
+    samples = make_samples(30)
+    net = small(samples)
+    tried = costs_tried(samples, monkeypatch)
     train_y = np.zeros((1, 50), np.int8)
     train_y[:, 25:] = -1
     train_y[:, 40:] = 1  # one change in 35 labelled months: 3.6 nats
@@ -49,14 +56,9 @@ def test_a_change_costs_no_more_than_its_rarity_in_the_training_labels(monkeypat
 
 
 def test_with_samples_of_label_py_a_change_costs_less_where_the_bands_break(monkeypatch):
-    samples, tried = make_samples(30), []
+    samples = make_samples(30)
     net = small(samples)
-
-    def labelled(net, x, **options):
-        tried.append(net.card["switch_cost"])
-        return samples.y, None
-
-    monkeypatch.setattr(training, "label", labelled)
+    tried = costs_tried(samples, monkeypatch)
     training.choose_switch_cost(net, samples, samples.y)
     assert "break" not in net.card and max(tried) < 10
     uncertain = replace(samples, evidence=np.full(samples.y.shape, 0.9, np.float32))
