@@ -30,8 +30,7 @@ from utils.months import calendar_years
 
 # Chosen on the real sets in ../shared/data/real: python benchmarks/product_evidence.py.
 SWITCH_COST = 15.0  # nats
-# Months of which a product says in each what it says of the class.
-WHOLE = 12
+YEAR = 12  # months; a product that means longer says less of each of them
 # Where too few pixels tell: temperature, and the probability that a product is right in a month.
 TEMPERATURE, TRUST = 3.0, 0.8
 TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0)
@@ -101,9 +100,9 @@ class ProductEvidence:
             other = np.float32(np.log((1 - trust) / max(1, self.classes - 1) / trust))
             months = months_meant(labels, self.years == product.year)  # (N, T)
             length = months.sum(axis=1).clip(1)[:, None]
-            months = other * months * np.sqrt(WHOLE / length, dtype=np.float32)
+            weight = other * months * np.sqrt(YEAR / length, dtype=np.float32)
             wrong = (classes != one[:, None, None]) & (one >= 0)[:, None, None]  # (N, K, 1)
-            out += wrong * months[:, None]
+            out += wrong * weight[:, None]
         return out
 
     def label(self, net, series, says, *, switch_cost=SWITCH_COST, **how):
